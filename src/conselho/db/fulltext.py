@@ -1,0 +1,224 @@
+"""How are rows found by their words, newest first? FTS5 on SQLite, a tsvector with a GIN index on PostgreSQL.
+
+Neither gets to cut text into words: both are handed words that were cut already, so that they find the same. A table
+that is searched has an integer `key` for its primary key, greater for what is newer, and a column of `Words`.
+
+Surprising:
+- FTS5 walks its lists in the order of keys and stops when a page is full. GIN cannot: it finds all there are and sorts
+  them, which takes a second for a word that a third of all rows have; and so does FTS5 for `word*`. Hence the latest
+  rows are looked through one by one first. Frequent words fill a page there, and the index is asked for rare ones only.
+- FTS5's index is a virtual table with tables of its own, kept in step by triggers. The models know nothing of them
+  (`is_own`), and a migration that writes the searched table anew has to make them again.
+- FTS5 would merge its lists when it likes, for half a second now and then, and all who write would wait. So it is told
+  not to, and `tidy` merges a little after each batch. GIN's list of what is not sorted in yet is short for that reason.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from conselho.db.tx import Tx
+
+MARK = "¶"  # no phrase goes across one; no word has it, so what begins with it is said about a row, not found in it
+LATEST_ROWS = 1_000  # looked through one by one, some 10 ms: whatever 5 % of them have fills a page
+MERGED_PAGES = 100  # of FTS5's lists with each batch, some 2 ms; a batch of 50 executions writes about ten
+PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
+SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
+_SUFFIX = "_fulltext"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that follow each other; with `is_prefix` the last one need only begin so."""
+
+    words: tuple[str, ...]
+    is_prefix: bool = False
+
+
+class Words(TypeDecorator[str]):
+    """A column of words, written as one text with spaces between them; nobody reads it back."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text on SQLite, where FTS5 looks into it; `tsvector` on PostgreSQL."""
+        return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """PostgreSQL's parser would cut once more, in a way of its own: it gets each word with its places."""
+        return value if value is None or dialect.name == "sqlite" else _as_tsvector(value)
+
+
+class FullText:
+    """The index over one table."""
+
+    def __init__(self, searched: Table, latest_rows: int = LATEST_ROWS) -> None:
+        self._key = searched.c.key
+        name = searched.name + _SUFFIX
+        self._fts = table(name, column("rowid"), column("rank"), column(name))
+        self._merge = insert(self._fts).values({name: "merge", "rank": MERGED_PAGES})
+        between = (self._key < bindparam("below"), self._key >= bindparam("at_least"))
+        newest = select(self._key).where(*between).order_by(self._key.desc())
+        self._nth = newest.offset(latest_rows - 1).limit(1)
+        # Both are seen to before anything else: the planner knows neither how many rows fit nor what that costs.
+        latest = newest.add_columns(searched.c.words).limit(latest_rows).cte("latest")
+        self._latest = latest.prefix_with("MATERIALIZED", dialect="postgresql")
+        fits = searched.c.words.op("@@", is_comparison=True)(cast(bindparam("asked"), TSQUERY))
+        found = select(self._key).where(fits, *between).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+        self._in_gin = _newest(found.c.key)
+        fits = self._latest.c.words.op("@@", is_comparison=True)(cast(bindparam("asked"), TSQUERY))
+        self._in_latest_postgres = _newest(self._latest.c.key, fits)
+        rowid = self._fts.c.rowid
+        self._in_fts = _newest(
+            rowid,
+            self._fts.c[name].op("MATCH", is_comparison=True)(bindparam("asked", type_=Text)),
+            rowid < bindparam("below"),
+            rowid >= bindparam("at_least"),
+        )
+
+    def tidy(self, tx: Tx) -> None:
+        """Merge a little of what was written; after each batch."""
+        if tx.dialect == "sqlite":
+            tx.execute(self._merge)
+
+    def newest(self, tx: Tx, phrases: Sequence[Phrase], *, below: int, at_least: int, limit: int) -> list[int]:
+        """The greatest keys in [at_least, below) whose rows have all phrases, falling, at most `limit`."""
+        postgres = tx.dialect == "postgresql"
+        wish: dict[str, Any] = {"below": below, "at_least": at_least, "most": limit}
+        wish["asked"] = _as_tsquery(phrases) if postgres else _as_match(phrases)
+        found: list[int] = []
+        if postgres or any(phrase.is_prefix for phrase in phrases):
+            nth = tx.execute(self._nth, {"below": below, "at_least": at_least}).scalar_one_or_none()
+            found = _keys(tx, self._in_latest_postgres, wish) if postgres else self._in_latest(tx, phrases, wish)
+            if nth is None or len(found) == limit:
+                return found
+            wish |= {"below": nth, "most": limit - len(found)}
+        if not postgres:
+            return found + _keys(tx, self._in_fts, wish)
+        # Without these the planner, which cannot know how rare a phrase is, looks through the whole table at times.
+        tx.execute(_GIN_SETTINGS)
+        return found + _keys(tx, self._in_gin, wish)
+
+    def _in_latest(self, tx: Tx, phrases: Sequence[Phrase], wish: dict[str, Any]) -> list[int]:
+        texts = {f"text_{number}": _in_text(phrase) for number, phrase in enumerate(phrases)}
+        latest = self._latest
+        padded: ColumnElement[str] = literal_column("' '") + latest.c.words + literal_column("' '")
+        has = [func.instr(padded, bindparam(name)) > 0 for name in texts]
+        return _keys(tx, _newest(latest.c.key, *has), wish | texts)
+
+
+def create_index(connection: Connection, searched: str) -> None:
+    """Index the column `words` of the table `searched`, in a migration."""
+    for statement in _CREATE[connection.dialect.name]:
+        connection.execute(text(statement.format(table=searched, index=searched + _SUFFIX)))
+
+
+def drop_index(connection: Connection, searched: str) -> None:
+    """Undo `create_index`, before the table goes."""
+    for statement in _DROP[connection.dialect.name]:
+        connection.execute(text(statement.format(table=searched, index=searched + _SUFFIX)))
+
+
+def is_own(name: str | None) -> bool:
+    """Whether a table or index of that name was made by `create_index`."""
+    return name is not None and _SUFFIX in name
+
+
+_CREATE = {
+    # The words are cut already: all that this tokenizer does is to part them at spaces.
+    "sqlite": (
+        """
+        CREATE VIRTUAL TABLE {index} USING fts5(
+            words, tokenize = 'ascii', content = '{table}', content_rowid = 'key', columnsize = 0, prefix = '3'
+        )
+        """,
+        "INSERT INTO {index}({index}, rank) VALUES ('automerge', 0)",
+        """
+        CREATE TRIGGER {index}_insert AFTER INSERT ON {table} BEGIN
+            INSERT INTO {index}(rowid, words) VALUES (new.key, new.words);
+        END
+        """,
+        """
+        CREATE TRIGGER {index}_delete AFTER DELETE ON {table} BEGIN
+            INSERT INTO {index}({index}, rowid, words) VALUES ('delete', old.key, old.words);
+        END
+        """,
+        """
+        CREATE TRIGGER {index}_update AFTER UPDATE OF words ON {table} BEGIN
+            INSERT INTO {index}({index}, rowid, words) VALUES ('delete', old.key, old.words);
+            INSERT INTO {index}(rowid, words) VALUES (new.key, new.words);
+        END
+        """,
+    ),
+    # Words in the row itself would spread the keys over ten times as many pages.
+    "postgresql": (
+        f"CREATE INDEX {{index}} ON {{table}} USING gin (words) WITH (gin_pending_list_limit = {PENDING_KILOBYTES})",
+        "ALTER TABLE {table} SET (toast_tuple_target = 128)",
+    ),
+}
+_DROP = {
+    "sqlite": (
+        "DROP TRIGGER {index}_insert",
+        "DROP TRIGGER {index}_delete",
+        "DROP TRIGGER {index}_update",
+        "DROP TABLE {index}",
+    ),
+    "postgresql": ("DROP INDEX {index}",),
+}
+_GIN_SETTINGS = text(
+    "SELECT set_config('enable_seqscan', 'off', true),"
+    f" set_config('work_mem', '{SORT_KILOBYTES}kB', true), set_config('jit', 'off', true)"
+)
+
+
+def _newest(key: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(key).where(*conditions).order_by(key.desc()).limit(bindparam("most"))
+
+
+def _keys(tx: Tx, statement: Executable, wish: dict[str, Any]) -> list[int]:
+    return [int(row[0]) for row in tx.execute(statement, wish)]
+
+
+def _in_text(phrase: Phrase) -> str:
+    return f" {' '.join(phrase.words)}" + ("" if phrase.is_prefix else " ")
+
+
+def _as_match(phrases: Sequence[Phrase]) -> str:
+    return " AND ".join(f'"{" ".join(phrase.words)}"' + (" *" if phrase.is_prefix else "") for phrase in phrases)
+
+
+def _as_tsquery(phrases: Sequence[Phrase]) -> str:
+    return " & ".join(f"({_as_followed(phrase)})" for phrase in phrases)
+
+
+def _as_followed(phrase: Phrase) -> str:
+    return " <-> ".join(f"'{word}'" for word in phrase.words) + (":*" if phrase.is_prefix else "")
+
+
+def _as_tsvector(words: str) -> str:
+    places: dict[str, list[str]] = {}
+    for place, word in enumerate(words.split(), 1):
+        places.setdefault(word, []).append(str(place))
+    return " ".join(f"'{word}':{','.join(at)}" for word, at in places.items())

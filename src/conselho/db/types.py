@@ -1,0 +1,53 @@
+"""How do moments and JSON look in the database? The same to Python on both.
+
+SQLite has no type for a moment: it is kept there as text of a fixed width, so that text order is time order
+and an index on it serves `ORDER BY` and `<`. PostgreSQL has `timestamptz`, and gets it.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+MOMENT_WIDTH = 27  # characters of "2026-11-21T14:00:00.000000Z"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware and in UTC on the way out, aware in any zone on the way in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text on SQLite, `timestamptz` on PostgreSQL."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(String(MOMENT_WIDTH))
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Raises: ValueError for a moment that does not say its zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
+        return moment_text(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Parse SQLite's text; turn whatever zone a PostgreSQL session speaks into UTC."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if dialect.name == "sqlite" else value
+        return moment.astimezone(UTC)
+
+
+@lru_cache(maxsize=256)  # a group's units all write the same moment
+def moment_text(moment: datetime) -> str:
+    """`moment` as SQLite keeps it, microseconds always written, so that every text is as wide as the next."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+# None is SQL's NULL, never JSON's null: `IS NULL` then means the same on both databases.
+JsonValue = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

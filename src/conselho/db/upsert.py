@@ -1,0 +1,35 @@
+"""How is a row written that may be there already, without catching an error?
+
+SQLite took the clause `ON CONFLICT` over from PostgreSQL, and SQLAlchemy's SQLite dialect compiles PostgreSQL's
+statement for it (not the other way round): so one statement serves both, and callers need not know which they have.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql
+
+from conselho.db.base import Base
+
+
+def insert_if_absent(model: type[Base], keys: Sequence[str] | None = None) -> postgresql.Insert:
+    """An INSERT that leaves a row with the same `keys` alone; with RETURNING it tells whether it wrote.
+
+    Without `keys`: with the same value in any column that must be unique.
+    """
+    return postgresql.insert(model).on_conflict_do_nothing(index_elements=None if keys is None else list(keys))
+
+
+def insert_or_add(model: type[Base], keys: Sequence[str], column: str) -> postgresql.Insert:
+    """An INSERT that adds its `column` to that of a row with the same `keys`."""
+    statement = postgresql.insert(model)
+    table: Any = model.__table__
+    total = table.c[column] + statement.excluded[column]
+    return statement.on_conflict_do_update(index_elements=list(keys), set_={column: total})
+
+
+def insert_or_replace(model: type[Base], keys: Sequence[str], columns: Sequence[str]) -> postgresql.Insert:
+    """An INSERT that overwrites `columns` of a row with the same `keys`."""
+    statement = postgresql.insert(model)
+    fresh = {column: statement.excluded[column] for column in columns}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=fresh)
