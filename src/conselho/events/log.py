@@ -1,0 +1,98 @@
+"""How does a change become an event, and how are events read in order?
+
+`append` only collects: a group of units writes all its events in one statement, last before the commit, on
+PostgreSQL under a lock. A bare sequence hands out ids before the commits that use them, so a reader of
+`id > last` would skip what commits late; under the lock ids rise in the order of commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, insert, select, update
+
+from conselho.db.session import Sink, Tx
+from conselho.events.models import Epoch, Event
+
+TOPIC = "events"
+PAGE_MAX = 1000  # events read at once: a page is at most some hundred KB
+
+_INSERT = insert(Event)
+_EPOCH = select(Epoch.name)
+_LAST_ID = select(func.coalesce(func.max(Event.id), 0))
+_CURSOR = select(Epoch.name, _LAST_ID.scalar_subquery())
+_SUBJECTS = (
+    select(Event.id, Event.kind, Event.execution_id)
+    .where(Event.id > bindparam("seen"))
+    .order_by(Event.id)
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as it is read: `id` rises, `data` is what its kind says."""
+
+    id: int
+    at: datetime
+    kind: str
+    execution_id: str | None
+    data: dict[str, Any]
+
+
+def append(tx: Tx, kind: str, *, execution_id: str | None = None, data: dict[str, Any] | None = None) -> None:
+    """Record that something happened, in the unit that made it happen."""
+    row = {"at": tx.now, "kind": kind, "execution_id": execution_id, "data": data or {}}
+    tx.collect(_SINK, row)
+
+
+def read_after(tx: Tx, after: int, limit: int = PAGE_MAX) -> list[Entry]:
+    """The next events in order, none skipped, at most `limit`."""
+    found = tx.execute(
+        select(Event.id, Event.at, Event.kind, Event.execution_id, Event.data)
+        .where(Event.id > after)
+        .order_by(Event.id)
+        .limit(min(limit, PAGE_MAX))
+    )
+    return [Entry(*row) for row in found]
+
+
+def subjects_after(tx: Tx, after: int, limit: int) -> Sequence[Row[Any]]:
+    """The next events in order, none skipped, as (id, kind, execution_id): for who looks at the rows themselves."""
+    return tx.execute(_SUBJECTS, {"seen": after, "most": min(limit, PAGE_MAX)}).all()
+
+
+def last_id(tx: Tx) -> int:
+    """The id of the newest event, 0 if there is none: read it before what a snapshot shows."""
+    found: int = tx.execute(_LAST_ID).scalar_one()
+    return found
+
+
+def epoch(tx: Tx) -> str:
+    """The name of this history."""
+    found: str = tx.execute(_EPOCH).scalar_one()
+    return found
+
+
+def cursor(tx: Tx) -> str:
+    """Where the log stands, as programs outside name it: `<epoch>-<id>`."""
+    name, last = tx.execute(_CURSOR).one()
+    return f"{name}-{last}"
+
+
+def probe(tx: Tx) -> None:
+    """Write and change nothing: it succeeds when the database takes writes and has room.
+
+    There and back, because SQLite writes nothing at all for a row that is set to what it is.
+    """
+    for _ in range(2):
+        tx.execute(update(Epoch).values(id=-Epoch.id))
+
+
+def _write(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    tx.execute(_INSERT, rows)
+    tx.signal(TOPIC)
+
+
+_SINK: Sink[dict[str, Any]] = Sink(name="events", rank=90, apply=_write, lock="events")
