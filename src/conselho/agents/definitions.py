@@ -1,0 +1,180 @@
+"""How does an agent come to be, change and go? Each change is checked whole and appends its event.
+
+A definition is for the runs that are asked for from now on. Those there are have their copy: no change here, nor
+a removal, reaches them.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, select, update
+
+from conselho import errors, ids
+from conselho.agents import limits, queries
+from conselho.agents.models import Agent
+from conselho.db.session import Tx
+from conselho.db.upsert import insert_if_absent
+from conselho.events import log as events
+from conselho.providers import registry
+
+SLUG = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+SLUG_CHARACTERS_MAX = 100
+EMOJI_CHARACTERS_MAX = 32  # a family with skin tones has 11
+DESCRIPTION_CHARACTERS_MAX = 10_000
+MODEL_CHARACTERS_MAX = 100
+CONCURRENCY_MAX = 1000  # as many as a worker may have seats
+KEY_KEPT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """An agent as it is meant; what is not said is as here."""
+
+    slug: str
+    title: str | None = None
+    emoji: str | None = None
+    description: str | None = None
+    provider: str = "command"
+    argv: list[str] | None = None
+    prompt: str | None = None
+    model: str | None = None
+    cwd: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    env_allow: list[str] = field(default_factory=list)
+    timeout_seconds: float | None = None
+    idle_timeout_seconds: float | None = None
+    accepted_exit_codes: list[int] = field(default_factory=lambda: [0])
+    concurrency: int | None = None
+    exclusive: bool = False
+
+    def digest(self) -> str:
+        """A fingerprint of all of it: the same key must come with the same one."""
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode("utf-8")).hexdigest()
+
+
+FIELDS = tuple(each.name for each in dataclasses.fields(Definition))
+
+_KEY = select(Agent.id, Agent.request_digest, Agent.created_at).where(Agent.idempotency_key == bindparam("key"))
+_FORGET_KEY = update(Agent).where(Agent.idempotency_key == bindparam("old_key")).values(idempotency_key=None)
+_INSERT = insert_if_absent(Agent).returning(Agent.id)
+
+
+def checked(definition: Definition) -> Definition:
+    """The definition itself, if it can be. Raises: errors.Invalid naming the field and its limit."""
+    _check_names(definition)
+    registry.find(definition.provider)
+    limits.check_prompt(definition.prompt)
+    limits.check_argv(definition.provider, definition.argv or (), definition.prompt)
+    if definition.cwd is not None:
+        limits.check_cwd(definition.cwd)
+    limits.check_env(definition.env)
+    limits.check_env_allow(definition.env_allow)
+    limits.check_seconds("timeout_seconds", definition.timeout_seconds)
+    limits.check_seconds("idle_timeout_seconds", definition.idle_timeout_seconds)
+    limits.check_exit_codes(definition.accepted_exit_codes)
+    if definition.concurrency is not None and not 1 <= definition.concurrency <= CONCURRENCY_MAX:
+        raise errors.Invalid(f"concurrency must lie between 1 and {CONCURRENCY_MAX}")
+    return definition
+
+
+def add(tx: Tx, definition: Definition, agent_id: str, idempotency_key: str | None = None) -> str:
+    """Make an agent; returns its id, or that of the one the same key made before.
+
+    Raises: errors.Invalid; errors.Conflict where the slug is taken.
+    """
+    definition = checked(definition)
+    earlier = _made_before(tx, definition, idempotency_key)
+    if earlier is not None:
+        return earlier
+    if queries.find(tx, definition.slug) is not None:
+        raise _taken(definition)
+    row = _columns(definition) | {
+        "id": agent_id,
+        "version": 1,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+        "idempotency_key": idempotency_key,
+        "request_digest": None if idempotency_key is None else definition.digest(),
+    }
+    if tx.execute(_INSERT, row).one_or_none() is None:
+        # Another process was quicker, with this slug or this key.
+        earlier = _made_before(tx, definition, idempotency_key)
+        if earlier is None:
+            raise _taken(definition)
+        return earlier
+    events.append(tx, "agent.created", data={"agent_id": agent_id, "agent": definition.slug})
+    return agent_id
+
+
+def change(tx: Tx, name: str, given: dict[str, Any], version: int | None = None) -> str:
+    """Change the fields that are given, and no others; returns the id.
+
+    Raises: errors.NotFound; errors.Invalid; errors.Conflict if `version` is given and is not the one in force.
+    """
+    row = tx.execute(queries.AGENTS.where(queries.is_named(name)).with_for_update()).one_or_none()
+    if row is None:
+        raise errors.NotFound(queries.absent(name))
+    if version is not None and version != row.version:
+        raise errors.Conflict(f"agent {row.slug} is at version {row.version} by now, not {version}: look at it again")
+    before = of_row(row)
+    after = checked(dataclasses.replace(before, **given))
+    changed = [each for each in FIELDS if getattr(before, each) != getattr(after, each)]
+    if changed:
+        values = {each: value for each, value in _columns(after).items() if each in changed}
+        values |= {"version": row.version + 1, "updated_at": tx.now}
+        tx.execute(update(Agent).where(Agent.id == row.id).values(values))
+        events.append(tx, "agent.changed", data={"agent_id": row.id, "agent": row.slug, "fields": changed})
+    return str(row.id)
+
+
+def remove(tx: Tx, name: str) -> None:
+    """Forget an agent; its runs stay. Raises: errors.NotFound."""
+    gone = tx.execute(delete(Agent).where(queries.is_named(name)).returning(Agent.id, Agent.slug)).one_or_none()
+    if gone is None:
+        raise errors.NotFound(queries.absent(name))
+    events.append(tx, "agent.removed", data={"agent_id": gone.id, "agent": gone.slug})
+
+
+def of_row(row: Row[Any]) -> Definition:
+    """What a stored agent is defined as."""
+    return Definition(**{name: getattr(row, name) for name in FIELDS})
+
+
+def _check_names(definition: Definition) -> None:
+    slug = definition.slug
+    if not re.fullmatch(SLUG, slug, re.ASCII) or len(slug) > SLUG_CHARACTERS_MAX:
+        raise errors.Invalid(
+            f"slug: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
+            f" at most {SLUG_CHARACTERS_MAX}"
+        )
+    if ids.is_id(slug):
+        raise errors.Invalid("slug: it looks like an id, and could be taken for one")
+    limits.check_text("title", definition.title, limits.TITLE_CHARACTERS_MAX)
+    limits.check_text("emoji", definition.emoji, EMOJI_CHARACTERS_MAX)
+    limits.check_text("description", definition.description, DESCRIPTION_CHARACTERS_MAX)
+    limits.check_text("model", definition.model, MODEL_CHARACTERS_MAX)
+
+
+def _made_before(tx: Tx, definition: Definition, key: str | None) -> str | None:
+    earlier = None if key is None else tx.execute(_KEY, {"key": key}).one_or_none()
+    if earlier is None:
+        return None
+    if tx.now - earlier.created_at > KEY_KEPT:
+        tx.execute(_FORGET_KEY, {"old_key": key})
+        return None
+    if earlier.request_digest != definition.digest():
+        raise errors.Invalid("this Idempotency-Key came with another request before: use a new key for a new request")
+    return str(earlier.id)
+
+
+def _columns(definition: Definition) -> dict[str, Any]:
+    return {name: getattr(definition, name) for name in FIELDS}
+
+
+def _taken(definition: Definition) -> errors.Conflict:
+    return errors.Conflict(f"there is an agent {definition.slug!r} already: change it, or take another slug")

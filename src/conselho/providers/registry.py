@@ -1,0 +1,20 @@
+"""Which providers are there?"""
+
+from conselho import errors
+from conselho.providers.base import Provider
+from conselho.providers.command import Command
+
+_PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Command(),)}
+
+
+def find(name: str) -> Provider:
+    """The provider of that name. Raises: errors.Invalid naming those there are."""
+    found = _PROVIDERS.get(name)
+    if found is None:
+        raise errors.Invalid(f"there is no provider {name[:50]!r}: known are {', '.join(names())}")
+    return found
+
+
+def names() -> list[str]:
+    """The names of all providers."""
+    return sorted(_PROVIDERS)
