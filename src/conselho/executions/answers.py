@@ -1,0 +1,203 @@
+"""What does HTTP answer about executions and their logs? The shapes that the API promises.
+
+They are told to `/openapi.json`; what is sent is made by `schemas.py` and encoded where it is read, in a thread, so
+that a large page does not stop the event loop. A test holds the two together.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from sqlalchemy import bindparam, func, select
+
+from conselho.db.session import Tx
+from conselho.events import log as events
+from conselho.events.models import Event
+from conselho.executions import queries, schemas
+from conselho.executions.queries import Filter
+from conselho.executions.severity import Severity
+from conselho.executions.states import Status
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+PAGE_BYTES_MAX = 4 * 1024 * 1024  # of a page of executions, but always one: a single one takes at most some 3 MiB
+
+
+class ShownFinding(BaseModel):
+    """One thing that a run found."""
+
+    title: str
+    severity: Severity
+    file: str | None
+    line: int | None
+    key: Annotated[str | None, Field(description="names it across runs")]
+
+
+class ShownEvidence(BaseModel):
+    """What the severity was decided by."""
+
+    source: str
+    text: str
+    line_seq: Annotated[int | None, Field(description="its line in the log")] = None
+    notes: list[str] = []
+
+
+class ShownExecution(BaseModel):
+    """One durable run, whoever asked for it."""
+
+    id: str
+    agent_id: str | None
+    agent: str | None
+    provider: str
+    model: str | None
+    argv: list[str] | None
+    origin: str
+    councilor_id: str | None
+    card_id: str | None
+    command: str | None
+    title: str | None
+    prompt: str | None
+    cwd: str
+    env_allow: Annotated[list[str] | None, Field(description="variables whose values the worker adds")]
+    context: dict[str, Any] | None
+    instance_id: str | None
+    status: Status
+    severity: Severity | None
+    summary: str | None
+    findings: list[ShownFinding] | None
+    evidence: ShownEvidence | None
+    result: str | None
+    error: str | None
+    exit_code: int | None
+    signal: int | None
+    reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    duration_seconds: float | None
+    attempt: int
+    retry_of: str | None
+    worker: str | None
+    unreachable: Annotated[bool, Field(description="its worker has not been heard of for longer than a lease")]
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    session: str | None
+    timeout_seconds: float | None
+    idle_timeout_seconds: float | None
+    accepted_exit_codes: list[int]
+    exclusive: bool
+    priority: int
+    not_before: datetime | None
+    start_before: datetime | None
+    cancel_requested_at: datetime | None
+    note: Annotated[str | None, Field(description="a report that came after it was given up as lost")]
+    waiting_for: Annotated[str | None, Field(description="why a queued one is not started")]
+    log_lines: int
+    log_bytes: int
+
+
+class ExecutionSnapshot(ShownExecution):
+    """One execution, and the event up to which this is true."""
+
+    as_of: str
+
+
+class ExecutionPage(BaseModel):
+    """Some executions, newest first."""
+
+    items: list[ShownExecution]
+    next: Annotated[str | None, Field(description="`after` for the next page; null at the end")]
+    as_of: str
+
+
+class LogLine(BaseModel):
+    """One line of a log."""
+
+    seq: Annotated[int, Field(ge=1, description="its number: from 1 without a gap")]
+    at: datetime
+    kind: Annotated[str, Field(description="stdout, stderr, or what its provider made of it")]
+    text: str
+    data: Annotated[dict[str, Any] | None, Field(description="what a tool call, say, adds")] = None
+
+
+class LogPage(BaseModel):
+    """Some lines of a log, in order."""
+
+    items: list[LogLine]
+    next: Annotated[int | None, Field(description="`after` for the next page; null where the log ends for now")]
+    last_seq: Annotated[int, Field(description="number of the last line there is")]
+    total: Annotated[int, Field(description="how many lines the log has, whatever was asked for")]
+
+
+def as_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON that is encoded already."""
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def encode(value: Any) -> bytes:
+    """JSON as it is sent; what is no Unicode is replaced."""
+    return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def shown(tx: Tx, execution_id: str) -> dict[str, Any]:
+    """An execution as it is now. Raises: errors.NotFound."""
+    as_of = events.cursor(tx)
+    row = queries.one(tx, execution_id)
+    return schemas.as_json(row, queries.waiting(tx, [row])) | {"as_of": as_of}
+
+
+def one(tx: Tx, execution_id: str) -> bytes:
+    """The same, encoded."""
+    return encode(shown(tx, execution_id))
+
+
+def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> bytes:
+    """An execution as it was when it was accepted, so that who asks again under the same key is told the same.
+
+    `not_before` is what was asked for: the row's own moves when a directory is busy.
+    """
+    queued = tx.execute(_QUEUED, {"run_id": execution_id}).scalar_one()
+    as_of = events.cursor(tx) if queued is None else f"{events.epoch(tx)}-{queued}"
+    row = queries.one(tx, execution_id)
+    asked = {"not_before": not_before and not_before.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+    return encode(schemas.as_json(row, {}) | _UNBEGUN | asked | {"as_of": as_of})
+
+
+def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
+    """A page of executions, as many as go into PAGE_BYTES_MAX. Raises: errors.Invalid."""
+    as_of = events.cursor(tx)
+    found = queries.page(tx, which, limit, after)
+    waiting = queries.waiting(tx, found.rows)
+    items: list[bytes] = []
+    size = 0
+    for row in found.rows:
+        item = encode(schemas.as_json(row, waiting))
+        size += len(item) + 1
+        if items and size > PAGE_BYTES_MAX:
+            found = queries.page(tx, which, len(items), after)
+            break
+        items.append(item)
+    return listed(items, next=found.next, as_of=as_of)
+
+
+def listed(items: Sequence[bytes], **rest: object) -> bytes:
+    """A list of items that are encoded already, with what stands beside it."""
+    return b'{"items":[' + b",".join(items) + b"]," + encode(rest)[1:]
+
+
+# The first event of an execution is that it was queued.
+_QUEUED = select(func.min(Event.id)).where(Event.execution_id == bindparam("run_id"))
+_UNBEGUN: dict[str, Any] = {
+    "status": Status.QUEUED,
+    "unreachable": False,
+    "log_lines": 0,
+    "log_bytes": 0,
+    **dict.fromkeys(
+        ("severity", "summary", "findings", "evidence", "result", "error", "exit_code", "signal", "reason",
+         "started_at", "completed_at", "duration_seconds", "worker", "input_tokens", "output_tokens", "cost_usd",
+         "session", "cancel_requested_at", "note", "waiting_for")
+    ),
+}  # fmt: skip

@@ -1,0 +1,190 @@
+"""How is a log kept, line by line, without a hole?
+
+Lines travel in chunks of about a hundred, compressed together. A chunk is appended by compare-and-set on the
+log's head: its first line must follow the last one stored, under the fence in force; otherwise nothing is
+written. So a late write of a worker that lost its run makes neither an overlap nor a hole. `packing.py` says how they
+are packed. Text holds the bytes as they came: what is no UTF-8 stands in it as surrogate escapes and is replaced only
+when it is shown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+
+from conselho.db.session import Tx, bulk
+from conselho.executions import packing
+from conselho.executions.models import LogChunk, LogHead
+from conselho.executions.packing import CODEC, Line, PlainLine
+
+__all__ = ["CODEC", "Chunk", "Head", "Line", "NumberedLine", "append", "pack"]
+
+CHUNK_LINES = 100  # of those that follow each other quickly: a page then unpacks little that it does not show
+CHUNK_CHARACTERS = 64 * 1024
+PAGE_LINES_MAX = 1000
+PAGE_BYTES_MAX = 1_000_000  # a page of log lines is at most so large, but always one line
+SEQ_MAX = 2**31 - 1  # more lines no log has, and no database counts here
+
+_ADVANCE = (
+    update(LogHead)
+    .where(
+        LogHead.execution_id == bindparam("run_id"),
+        LogHead.fence == bindparam("run_fence"),
+        LogHead.last_seq == bindparam("before"),
+    )
+    .values(last_seq=bindparam("new_last"), bytes=LogHead.bytes + bindparam("added"))
+    .returning(LogHead.last_seq)
+)
+_INSERT = insert(LogChunk)
+_CHUNKS = (
+    select(LogChunk.first_seq, LogChunk.line_count, LogChunk.first_at, LogChunk.data)
+    .where(
+        LogChunk.execution_id == bindparam("run_id"),
+        LogChunk.first_seq
+        >= func.coalesce(
+            select(func.max(LogChunk.first_seq))
+            .where(LogChunk.execution_id == bindparam("run_id"), LogChunk.first_seq <= bindparam("wanted"))
+            .scalar_subquery(),
+            0,
+        ),
+    )
+    .order_by(LogChunk.first_seq)
+    .limit(bindparam("chunks"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedLine:
+    """A line as it is stored: `seq` counts from 1 without gaps."""
+
+    seq: int
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive lines, packed outside the writer. `size_bytes` is what the writer's lane counts."""
+
+    execution_id: str
+    fence: int
+    first_seq: int
+    line_count: int
+    raw_bytes: int
+    first_at: datetime
+    last_at: datetime
+    data: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that will be written."""
+        return len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a log goes: its last line's number and the bytes of all its lines."""
+
+    last_seq: int
+    bytes: int
+
+
+def pack(execution_id: str, fence: int, first_seq: int, lines: Sequence[PlainLine]) -> Chunk:
+    """Make a chunk of `lines` (at least one), the first of which is number `first_seq`."""
+    first_at, last_at, characters, data = packing.pack(lines)
+    return Chunk(execution_id, fence, first_seq, len(lines), characters, first_at, last_at, data)
+
+
+def portions(lines: Sequence[PlainLine], *, rest: bool) -> Iterator[Sequence[PlainLine]]:
+    """`lines`, cut where a chunk is full; what would not fill the last one only with `rest`."""
+    start = size = 0
+    for end, line in enumerate(lines, 1):
+        size += len(line[2]) + 1
+        if end - start == CHUNK_LINES or size >= CHUNK_CHARACTERS:
+            yield lines[start:end]
+            start, size = end, 0
+    if rest and start < len(lines):
+        yield lines[start:]
+
+
+@bulk
+def append(tx: Tx, *chunks: Chunk) -> bool:
+    """Store chunks that follow each other right behind the last line.
+
+    False, and nothing is stored, if the log does not end there or the fence is old.
+    """
+    first, last = chunks[0], chunks[-1]
+    wish = {
+        "run_id": first.execution_id,
+        "run_fence": first.fence,
+        "before": first.first_seq - 1,
+        "new_last": last.first_seq + last.line_count - 1,
+        "added": sum(chunk.raw_bytes for chunk in chunks),
+    }
+    if tx.execute(_ADVANCE, wish).one_or_none() is None:
+        return False
+    tx.execute(_INSERT, [_as_row(chunk) for chunk in chunks])
+    tx.signal(f"log:{first.execution_id}")
+    return True
+
+
+def head(tx: Tx, execution_id: str) -> Head:
+    """Where the log ends; Head(0, 0) where nothing was logged yet."""
+    row = tx.execute(select(LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == execution_id)).one_or_none()
+    return Head(0, 0) if row is None else Head(row.last_seq, row.bytes)
+
+
+def fenced_head(tx: Tx, execution_id: str) -> tuple[int, Head] | None:
+    """The fence in force and where the log ends; None where no run ever started."""
+    row = tx.execute(
+        select(LogHead.fence, LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == execution_id)
+    ).one_or_none()
+    return None if row is None else (row.fence, Head(row.last_seq, row.bytes))
+
+
+def read_after(tx: Tx, execution_id: str, after: int, limit: int = PAGE_LINES_MAX) -> list[NumberedLine]:
+    """The lines behind number `after`, at most `limit` of them and at most PAGE_BYTES_MAX, but always one."""
+    limit = min(limit, PAGE_LINES_MAX) if after < SEQ_MAX else 0
+    found: list[NumberedLine] = []
+    size = 0
+    wanted = after + 1
+    while len(found) < limit:
+        batch = list(_read_chunks(tx, execution_id, wanted))
+        if not batch:
+            break
+        for numbered in batch:
+            size += len(numbered.line.text)
+            if len(found) == limit or (found and size > PAGE_BYTES_MAX):
+                return found
+            found.append(numbered)
+        wanted = batch[-1].seq + 1
+    return found
+
+
+def shown(text: str) -> str:
+    """A line's text for display: what is no UTF-8 becomes the replacement character."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _as_row(chunk: Chunk) -> dict[str, Any]:
+    return {
+        "execution_id": chunk.execution_id,
+        "first_seq": chunk.first_seq,
+        "line_count": chunk.line_count,
+        "first_at": chunk.first_at,
+        "last_at": chunk.last_at,
+        "codec": CODEC,
+        "data": chunk.data,
+    }
+
+
+def _read_chunks(tx: Tx, execution_id: str, wanted: int) -> Iterator[NumberedLine]:
+    chunks = tx.execute(_CHUNKS, {"run_id": execution_id, "wanted": wanted, "chunks": 8}).all()
+    for first_seq, line_count, first_at, data in chunks:
+        if first_seq + line_count > wanted:
+            for seq, line in enumerate(packing.unpack(first_at, data), first_seq):
+                if seq >= wanted:
+                    yield NumberedLine(seq, line)

@@ -1,0 +1,232 @@
+"""What do people ask about executions? Pages in order, single rows, and what a queued one waits for.
+
+Pages are keyset pages, newest first: a cursor is the moment and the id of the last row, opaque to callers. Each filter
+has an index that ends with that moment and id, so a page costs the same at any depth; with several filters the database
+goes through the rows of one of them until the page is full.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
+
+from conselho import errors, ids
+from conselho.agents import limits
+from conselho.db.fulltext import Phrase
+from conselho.db.session import Tx
+from conselho.db.types import UtcDateTime
+from conselho.executions import queue, search, states, words
+from conselho.executions.models import ORIGINS, SEVERITIES, Execution, LogHead, Searched
+from conselho.executions.request import check_moment
+from conselho.executions.states import Status
+
+PAGE_MAX = 200
+VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
+
+_COLUMNS = (*Execution.__table__.c, LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes"))
+_ROWS = select(*_COLUMNS).outerjoin(LogHead, LogHead.execution_id == Execution.id)
+_ONE = _ROWS.where(Execution.id == bindparam("run_id"))
+_NO_CURSOR = "this cursor is none: begin again without it"
+_PLACE = tuple_(Execution.created_at, Execution.id)
+_COLUMN = Execution.__table__.c
+_ASKED = {
+    "status": "status",
+    "severity": "severity",
+    "origin": "origin",
+    "agent": "agent",
+    "card": "card_id",
+    "councilor": "councilor_id",
+}
+_WORDS: Mapping[str, Sequence[str]] = {"status": tuple(Status), "severity": SEVERITIES, "origin": ORIGINS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which executions a page shows; every field given must hold."""
+
+    status: str | None = None
+    severity: str | None = None
+    origin: str | None = None
+    agent: str | None = None  # its name or its id
+    card: str | None = None
+    councilor: str | None = None
+    q: str | None = None  # words of the prompt, the result and the error (`words.py`); a blank one is none
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, newest first, and the cursor of the next page, None at the end."""
+
+    rows: Sequence[Row[Any]]
+    next: str | None
+
+
+def one(tx: Tx, execution_id: str) -> Row[Any]:
+    """The row of an execution. Raises: errors.NotFound."""
+    # What is no id is nobody's; one database would say so, the other would break at a NUL in it.
+    row = tx.execute(_ONE, {"run_id": execution_id}).one_or_none() if ids.is_id(execution_id) else None
+    if row is None:
+        raise errors.NotFound(f"there is no execution {execution_id[:50]}")
+    return row
+
+
+def page(tx: Tx, which: Filter, limit: int, after: str | None = None) -> Page:
+    """A page of executions. Raises: errors.Invalid for a filter or cursor that is none.
+
+    The cursor of another filter is a place like any other: the page goes on from there.
+    """
+    if not 1 <= limit <= PAGE_MAX:
+        raise errors.Invalid(f"limit must lie between 1 and {PAGE_MAX}")
+    wish = _wish(which)
+    start = None if after is None else _from_cursor(after)
+    if which.q is not None and which.q.strip():
+        rows = _found(tx, which, words.parse(which.q), wish, limit + 1, start)
+    else:
+        if start is not None:
+            wish |= {"start_at": start[0], "start_id": start[1]}
+        rows = list(tx.execute(_page(frozenset(wish)), wish | {"most": limit + 1}))
+    more = len(rows) > limit
+    return Page(rows[:limit], cursor_at(rows[limit - 1].created_at, rows[limit - 1].id) if more else None)
+
+
+def cursor_at(created_at: datetime, execution_id: str) -> str:
+    """The cursor of the page that goes on behind that execution."""
+    place = f"{created_at.isoformat()} {execution_id}"
+    return base64.urlsafe_b64encode(place.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def waiting(tx: Tx, rows: Sequence[Row[Any]]) -> dict[str, str]:
+    """Why each queued one of `rows` is not started, by id: one query whatever their number."""
+    queued = [row for row in rows if row.status == Status.QUEUED]
+    if not queued:
+        return {}
+    crowded = _crowded(tx, [row.id for row in queued])
+    return {row.id: _why(tx, row, crowded.get(row.id)) for row in queued}
+
+
+def count_open(tx: Tx) -> int:
+    """How many executions have not ended."""
+    statement = select(func.count()).select_from(Execution).where(Execution.status.in_(states.OPEN))
+    found: int = tx.execute(statement).scalar_one()
+    return found
+
+
+def _crowded(tx: Tx, execution_ids: list[str]) -> dict[str, str]:
+    lane = queue.LANE
+    found = tx.execute(
+        select(lane.c.execution_id, lane.c.key).where(lane.c.execution_id.in_(execution_ids), queue.IS_CROWDED)
+    )
+    return {row.execution_id: row.key for row in found}
+
+
+def _why(tx: Tx, row: Row[Any], lane: str | None) -> str:
+    if row.not_before is not None and row.not_before > tx.now:
+        until = f"{row.not_before:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{row.waiting_for}, tried again at {until}" if row.waiting_for else f"its time, {until}"
+    if lane is not None:
+        return f"room in {lane}"
+    return "a free seat"
+
+
+def _wish(which: Filter) -> dict[str, Any]:
+    """Every filter that is given, by the name its condition goes by. Raises: errors.Invalid."""
+    check_moment("since", which.since)
+    check_moment("until", which.until)
+    found: dict[str, Any] = {name: getattr(which, name) for name in ("since", "until") if getattr(which, name)}
+    for name, column in _equal(which):
+        value = getattr(which, name)
+        known = _WORDS.get(name)
+        if known is not None and value not in known:
+            raise errors.Invalid(f"{name} is one of {', '.join(known)}, not {value[:50]!r}")
+        if len(value) > VALUE_CHARACTERS_MAX or not limits.is_storable(value):
+            raise errors.Invalid(f"{name} is longer than {VALUE_CHARACTERS_MAX} characters, or no valid text")
+        found[column] = value
+    return found
+
+
+def _equal(which: Filter) -> Iterator[tuple[str, str]]:
+    """The filters that are given and ask for a value, each with its column."""
+    for name, column in _ASKED.items():
+        value = getattr(which, name)
+        if value is not None:
+            # An agent may be named or given by its id.
+            yield name, "agent_id" if name == "agent" and ids.is_id(value) else column
+
+
+@lru_cache(maxsize=1_000)
+def _page(names: frozenset[str]) -> Select[Any]:
+    """The statement of a page with these filters: built once, so that it need not be compiled again."""
+    ordered = _ROWS.order_by(Execution.created_at.desc(), Execution.id.desc()).limit(bindparam("most"))
+    return ordered.where(*_conditions(names))
+
+
+@lru_cache(maxsize=1_000)
+def _those(names: frozenset[str]) -> Select[Any]:
+    """The statement of the rows of some keys, as far as they fulfil these filters."""
+    joined = _ROWS.join(Searched, Searched.execution_id == Execution.id).order_by(Searched.key.desc())
+    return joined.where(Searched.key.in_(bindparam("keys", expanding=True)), *_conditions(names))
+
+
+def _conditions(names: frozenset[str]) -> Iterator[ColumnElement[bool]]:
+    for name in sorted(names - {"start_id"}):
+        match name:
+            case "since":
+                yield Execution.created_at >= bindparam(name)
+            case "until":
+                yield Execution.created_at < bindparam(name)
+            case "start_at":
+                yield tuple_(bindparam(name, type_=UtcDateTime), bindparam("start_id")) > _PLACE
+            case _:
+                yield _COLUMN[name] == bindparam(name)
+
+
+def _found(
+    tx: Tx,
+    which: Filter,
+    phrases: Sequence[Phrase],
+    wish: dict[str, Any],
+    limit: int,
+    start: tuple[datetime, str] | None,
+) -> list[Row[Any]]:
+    """The newest rows that have the phrases; none, where nothing is asked for that could be found.
+
+    The index may be a moment behind the rows, so these decide.
+    """
+    if not phrases:
+        return []
+    marks = {column: getattr(which, name) for name, column in _equal(which)}
+    at_least = search.KEY_MIN if which.since is None else search.key_at(which.since)
+    below = search.KEY_MAX if which.until is None else search.key_behind(which.until)
+    if start is not None:
+        key = search.key_of(tx, start[1])
+        below = min(below, search.key_at(start[0]) if key is None else key)
+    rows: list[Row[Any]] = []
+    while len(rows) < limit:
+        wanted = limit - len(rows)
+        keys = search.newest(tx, phrases, marks, below=below, at_least=at_least, limit=wanted)
+        if keys:
+            rows += tx.execute(_those(frozenset(wish)), wish | {"keys": keys})
+            below = keys[-1]
+        if len(keys) < wanted:
+            break
+    return rows
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        moment, _, execution_id = place.partition(" ")
+        created_at = datetime.fromisoformat(moment)
+        check_moment("the cursor", created_at)
+    except (binascii.Error, ValueError, errors.Invalid):
+        raise errors.Invalid(_NO_CURSOR) from None
+    if not ids.is_id(execution_id):
+        raise errors.Invalid(_NO_CURSOR)
+    return created_at, execution_id
