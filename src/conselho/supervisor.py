@@ -1,0 +1,103 @@
+"""Which loops run in this process, and what wakes each?
+
+The only place that loops. A loop calls a step until it says that there is no more, then waits for a signal or for
+its interval, whichever comes first - so every one of them is right with signals that never come.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from conselho import errors
+from conselho.events.signals import Signals
+from conselho.executions import endings, leases, queue, search
+from conselho.runtime import Runtime
+from conselho.worker import loop as worker_loop
+from conselho.worker.loop import Worker
+
+_log = logging.getLogger(__name__)
+
+Step = Callable[[], Awaitable[bool | None]]
+
+RESCUE_SECONDS = 5.0  # a third of the silence that counts as an outage
+FORGET_SECONDS = 3600.0  # keys of a week ago need no haste
+SEARCH_SECONDS = 5.0  # what another process changed is found after so long
+GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
+JITTER = 0.1  # of an interval, so that processes do not march in step
+FAILURE_WAIT_SECONDS = 2.0  # between a step that failed and the next try
+
+
+@asynccontextmanager
+async def supervised(runtime: Runtime, worker: Worker | None) -> AsyncIterator[None]:
+    """Run the loops while the body runs; the worker takes up its old runs first."""
+    if worker is not None:
+        await worker.start()
+    tasks = [asyncio.ensure_future(each) for each in _loops(runtime, worker)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if worker is not None:
+            try:
+                await worker.stop()
+            except errors.Unavailable as error:
+                _log.warning("this worker could not say goodbye: %s", error.sentence)
+
+
+def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
+    settings, signals = runtime.settings, runtime.signals
+    patience = leases.Patience(
+        lease=timedelta(seconds=settings.lease_seconds),
+        outage=timedelta(seconds=settings.outage_seconds),
+        lost_after=timedelta(seconds=settings.lost_after_seconds),
+    )
+
+    async def rescue() -> bool:
+        return await runtime.database.write(leases.rescue_next, patience)
+
+    async def forget_keys() -> bool:
+        return await runtime.database.write(queue.forget_keys)
+
+    async def index_next() -> bool:
+        return await runtime.database.write(search.index_next)
+
+    found: list[Awaitable[None]] = [
+        _repeat(rescue, signals, (), min(RESCUE_SECONDS, settings.outage_seconds / 3)),
+        _repeat(forget_keys, signals, (), FORGET_SECONDS),
+        _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
+    ]
+    if worker is not None:
+        wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)
+        found += [
+            _repeat(worker.claim_next, signals, wake, settings.poll_seconds),
+            _repeat(worker.heed_cancels, signals, (endings.CANCEL,), settings.poll_seconds),
+            _repeat(worker.renew, signals, (), settings.renew_seconds),
+        ]
+    return found
+
+
+async def _repeat(
+    step: Step, signals: Signals, topics: tuple[str, ...], seconds: float, *, gather_seconds: float = 0.0
+) -> None:
+    with signals.watch(*topics) as watch:
+        while True:
+            try:
+                while await step():
+                    pass
+            except errors.Unavailable as error:
+                _log.warning("%s waits: %s", _name(step), error.sentence)
+                await asyncio.sleep(FAILURE_WAIT_SECONDS)
+            except Exception:  # noqa: BLE001 - a loop's top: one bad row must not stop the house
+                _log.exception("%s failed and is tried again", _name(step))
+                await asyncio.sleep(FAILURE_WAIT_SECONDS)
+            if await watch.wait(seconds * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311 - no secret
+                await asyncio.sleep(gather_seconds)
+
+
+def _name(step: Step) -> str:
+    return getattr(step, "__qualname__", repr(step)).rpartition(".")[2]
