@@ -1,0 +1,78 @@
+"""Which doors does the server have? The application, made from what the process holds open."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from conselho.agents import routes as agents
+from conselho.executions import log_routes as logs
+from conselho.executions import routes as executions
+from conselho.runtime import Runtime
+from conselho.server import contract, health, presence, problems
+from conselho.server.bodies import Bodies
+from conselho.server.guard import Guard
+from conselho.server.holder import Holder
+from conselho.server.stopping import Stop
+from conselho.worker.loop import Worker
+
+ABOUT = "Run AI agents and other commands, and keep what happened."
+
+
+def create(
+    runtime: Runtime,
+    worker: Worker | None = None,
+    me: Holder | None = None,
+    stop: Stop | None = None,
+    urls: Sequence[str] = (),
+) -> FastAPI:
+    """The application. Without `me` nobody serves: reads only, in the process of a command.
+
+    `urls` are the TCP addresses it is reached at.
+    """
+    app = _doors()
+    app.state.runtime = runtime
+    app.state.database = runtime.database
+    app.state.signals = runtime.signals
+    app.state.worker = worker
+    app.state.me = me
+    app.state.stop = stop
+    app.state.urls = list(urls)
+    return app
+
+
+def document() -> dict[str, Any]:
+    """What `/openapi.json` answers."""
+    return _doors().openapi()
+
+
+def _doors() -> FastAPI:
+    app = _Application(
+        title="Conselho",
+        description=ABOUT,
+        version=version("conselho"),
+        docs_url=None,  # the framework's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
+    )
+    problems.install(app)
+    for router in (health.router, presence.router, agents.router, executions.router, logs.router):
+        app.include_router(router)
+    return app
+
+
+class _Application(FastAPI):
+    """Behind the guard, and behind who reads bodies: what they refuse reaches nothing else."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """What a request passes, outermost first."""
+        return Guard(Bodies(super().build_middleware_stack()))
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = contract.complete(super().openapi())
+        return self.openapi_schema

@@ -1,0 +1,73 @@
+"""How is HTTP spoken? By uvicorn, on sockets that are bound already and with signals that are ours.
+
+What is no HTTP is answered as everything else that goes wrong: as a problem.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from conselho import errors
+from conselho.server import problems
+
+REQUESTS_SECONDS = 5  # requests that are open at a stop are given so long
+KEEP_ALIVE_SECONDS = 60  # a silent connection is closed then
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says when it listens and leaves signals alone."""
+
+    def __init__(self, app: FastAPI, listening_now: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=REQUESTS_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            )
+        )
+        self._listening_now = listening_now
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours (`stopping.py`); uvicorn's own way would raise them again before all is done."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so. Raises: errors.AddressTaken."""
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            # Two may hold one address as long as neither listens there.
+            raise errors.AddressTaken(f"another program took our port meanwhile: {error.strerror}") from error
+        self._listening_now()
+
+
+class _Protocol(H11Protocol):
+    """One connection. Its headers are at most 64 KiB, which is h11's own limit."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's sentence says no more than ours
+        """Answer what is no HTTP, unless an answer is on its way already, and hang up."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            body = json.dumps(problems.body(400, errors.Malformed.code, errors.Malformed().sentence)).encode()
+            headers = [
+                ("content-type", errors.PROBLEM),
+                ("content-length", str(len(body))),
+                ("connection", "close"),
+            ]
+            for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
