@@ -1,0 +1,200 @@
+"""`conselho demo`: a small council of real analyses over a real git repository, through the whole path.
+
+Each analysis is a run like any other: accepted by a server, started by its worker, logged, judged and kept. What is
+wrong with the repository is said before anything is started.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conselho import errors
+from conselho.cli import options, terminal
+from conselho.cli.follow import Execution
+from conselho.cli.options import Place
+
+if TYPE_CHECKING:
+    from conselho.cli.client import Api
+    from conselho.settings import Settings
+
+DEFAULT_DATA_DIR = ".demo"
+
+FINDINGS_SHOWN = 3
+"""Of each analysis; the rest is a command away."""
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command(
+    "demo",
+    short_help="Run real analyses over a git repository.",
+    epilog=options.example("conselho demo", "conselho demo --repo ~/src/project --once"),
+)
+@click.option(
+    "--repo", metavar="PATH", default=".", shell_complete=options.directories,
+    help="The git repository (the current directory).",
+)  # fmt: skip
+@click.option("--once", is_flag=True, help="Do not leave a server running.")
+@click.option("--agent", metavar="NAME", help="Work on a card with this agent CLI.")
+@click.option("--json", "as_json", is_flag=True, help="Print the finished runs as JSON.")
+@options.place
+def command(place: Place, *, repo: str, once: bool, agent: str | None, as_json: bool) -> int:
+    """Run real analyses over a git repository and show what they found.
+
+    Exit 0 if every analysis could be made, whatever it found. The data is kept in ./.demo unless said otherwise.
+    """
+    if agent:
+        raise errors.Invalid(f"{agent!r} cannot be used here: the demo runs analyses only; leave --agent out")
+    root = _repository(repo)
+    place = _own_place(place)
+    settings = place.settings()
+    out = terminal.output()
+    from conselho.cli import client, listener  # noqa: PLC0415
+
+    is_ours = not listener.answers(settings)
+    with client.writer(settings) as api:
+        if not as_json:
+            out.say(f"Analysing {out.foreign(str(root))}")
+        executions = _run_all(api, root, None if as_json else out)
+        is_left = is_ours and not once
+        if as_json:
+            print(json.dumps({"repository": str(root), "executions": executions}, ensure_ascii=False), flush=True)
+        else:
+            _report(executions, place, out)
+        if is_ours and once:
+            _stop(api, settings)
+    if is_left:
+        _serve(settings)
+    return 0 if all(execution["status"] == "succeeded" for execution in executions) else 1
+
+
+def _repository(repo: str) -> Path:
+    """The root to analyse. Raises: errors.Invalid saying why this path cannot be."""
+    from conselho.analyses import git, repository  # noqa: PLC0415
+
+    try:
+        opened = repository.open_at(repo)
+    except repository.UnusableError as error:
+        raise errors.Invalid(str(error)) from error
+    except (git.GitMissingError, git.GitFailedError) as error:
+        raise errors.ConselhoError(str(error)) from error
+    return opened.root / os.fsdecode(opened.below)
+
+
+def _own_place(place: Place) -> Place:
+    """A demo does not mix with the data of daily work unless it is told to."""
+    if place.data_dir or "CONSELHO_DATA_DIR" in os.environ or "CONSELHO_DATA_DIR_FILE" in os.environ:
+        return place
+    return Place(os.path.abspath(DEFAULT_DATA_DIR), place.database_url)  # noqa: PTH100 - links are left alone
+
+
+def _run_all(api: "Api", root: Path, out: terminal.Screen | None) -> list[Execution]:
+    from conselho.analyses import catalog  # noqa: PLC0415
+    from conselho.cli.progress import Progress  # noqa: PLC0415
+    from conselho.cli.run import passed_on  # noqa: PLC0415
+
+    started: list[Execution] = []
+    try:
+        for analysis in catalog.ALL:
+            body = {
+                "title": analysis.title,
+                "argv": analysis.argv(root),
+                "cwd": str(root),
+                "env": passed_on(),
+                "timeout_seconds": analysis.timeout_seconds,
+                "context": {"analysis": analysis.name},
+                "origin": "cli",
+            }
+            started.append(api.post("/executions", body))
+        return Progress(api, started, out).watch()
+    except KeyboardInterrupt:
+        for execution in started:
+            # What has ended meanwhile says so, and that is fine.
+            with contextlib.suppress(errors.ConselhoError):
+                api.post(f"/executions/{execution['id']}/cancel")
+        terminal.messages().say("cancelled what was still running")
+        raise
+
+
+def _report(executions: list[Execution], place: Place, out: terminal.Screen) -> None:
+    headers = ("analysis", "severity", "summary", "findings", "duration")
+    out.say()
+    terminal.table(headers, [_row(execution, out) for execution in executions], out)
+    for execution in executions:
+        _show_findings(execution, out)
+    conselho = _program(place)
+    worst = min(executions, key=lambda each: ("error", "warning", "success").index(each["severity"] or "success"))
+    identity = worst["id"][-terminal.SHORT_ID_LENGTH :]
+    out.say()
+    out.say("Look further:")
+    out.say(f"  {conselho} executions list")
+    out.say(f"  {conselho} executions show {identity}")
+    out.say(f"  {conselho} executions log {identity}")
+
+
+def _row(execution: Execution, out: terminal.Screen) -> list[str]:
+    return [
+        terminal.one_line(execution["title"]),
+        terminal.severity(execution["severity"], out),
+        terminal.one_line(execution["summary"] or execution["error"]),
+        str(len(execution["findings"] or ())),
+        terminal.duration(execution["duration_seconds"]),
+    ]
+
+
+def _show_findings(execution: Execution, out: terminal.Screen) -> None:
+    findings: list[dict[str, Any]] = execution["findings"] or []
+    if not findings:
+        return
+    out.say()
+    out.say(out.paint(terminal.one_line(execution["title"]), "bold"))
+    for finding in findings[:FINDINGS_SHOWN]:
+        out.say(f"  {terminal.finding(finding, out)}")
+    if len(findings) > FINDINGS_SHOWN:
+        out.say(out.paint(f"  and {len(findings) - FINDINGS_SHOWN} more", "dim"))
+
+
+def _program(place: Place) -> str:
+    """How this program is called from here, so that what we print can be copied."""
+    called = Path(sys.argv[0])
+    if called.name != "conselho":
+        words = [sys.executable, "-m", "conselho"]
+    elif shutil.which("conselho") == str(called):
+        words = ["conselho"]
+    else:
+        words = [_relative(str(called))]
+    if place.data_dir:
+        words += ["--data-dir", _relative(place.data_dir)]
+    return shlex.join(words)
+
+
+def _relative(path: str) -> str:
+    shorter = os.path.relpath(path)
+    return path if shorter.startswith("..") or "/" not in path else shorter
+
+
+def _stop(api: "Api", settings: "Settings") -> None:
+    from conselho.cli import background  # noqa: PLC0415
+
+    api.tell_to_stop()
+    background.await_end(settings)
+
+
+def _serve(settings: "Settings") -> None:
+    from conselho.server import serving  # noqa: PLC0415
+
+    def announce(greeting: serving.Greeting) -> None:
+        print(f"\n{greeting.sentence}\nCtrl-C ends it.", file=sys.stderr, flush=True)
+
+    try:
+        serving.serve(settings, "serve", announce)
+    except errors.AddressTaken:
+        # Somebody who tries the demo need not care for ports.
+        serving.serve(settings.model_copy(update={"port": 0}), "serve", announce)

@@ -1,0 +1,194 @@
+"""`conselho run`: start one command through the server, show its log, exit with its code.
+
+What is wrong with the request is said before anything is started or written. A command gets something of the
+caller's surroundings, an agent nothing that was not asked for: it runs alike whoever starts it.
+"""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conselho import errors
+from conselho.agents import limits
+from conselho.cli import named, options
+from conselho.cli.options import Duration, Number, Place
+
+if TYPE_CHECKING:
+    from conselho.settings import Settings
+
+PROVIDERS = ("command",)
+
+# What a command finds of the caller's environment: where programs are and how text is written. Everything else
+# would make a run depend on the shell it was started from. No TERM: there is no terminal on the other side.
+_PASSED = ("PATH", "VIRTUAL_ENV", "LANG", "TZ", "NO_COLOR")
+_PASSED_PREFIX = "LC_"
+
+
+@click.command(
+    "run",
+    short_help="Run a command, show its log, exit with its code.",
+    context_settings={"allow_interspersed_args": False},
+    epilog=options.example(
+        "conselho run -- make test",
+        "conselho run --timeout 10m --exclusive --title Tests -- make test",
+        "git diff | conselho run --prompt - -- wc -l",
+        "conselho run --agent reviewer --prompt 'look at main.py'",
+    ),
+)
+@click.option("--agent", metavar="NAME", help="Run this agent; what else is said here wins over its definition.")
+@click.option("--provider", metavar="P", help="How the run is spoken to (command).")
+@click.option(
+    "--cwd", metavar="DIR", shell_complete=options.directories,
+    help="Where it runs (the agent's directory, or the current one).",
+)  # fmt: skip
+@click.option("--timeout", "timeout_seconds", type=Duration(), metavar="S", help="End it after 90, 90s, 5m, 2h, 7d.")
+@click.option(
+    "--idle-timeout", "idle_timeout_seconds", type=Duration(), metavar="S", help="End it when silent so long."
+)
+@click.option("--prompt", metavar="TEXT", help="What it reads on stdin; - takes ours.")
+@click.option("--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Give it a variable; again for more.")
+@click.option(
+    "--exclusive", is_flag=True, default=None, help="Alone in its directory: wait until nothing else runs there."
+)
+@click.option("--title", metavar="T", help="What lists call it.")
+@click.option("--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True, help="Good, too.")
+@click.option("--priority", metavar="N", type=int, default=0, help="Higher ones start first (0).")
+@click.option("--detach", is_flag=True, help="Do not wait: print the id.")
+@click.option("--json", "as_json", is_flag=True, help="Print log lines, then the execution, as JSON.")
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED)
+@options.place
+def command(place: Place, *, agent: str | None, detach: bool, as_json: bool, **asked: Any) -> int:
+    """Run ARGV through the server, print its log as it comes and exit with its code.
+
+    124: timed out. 130: cancelled, as Ctrl-C does. 125: lost. 126, 127: not executable, not found. 128+n: signal n.
+    """
+    settings = place.settings()
+    definition = None if agent is None else defined(settings, agent)
+    return start(settings, request(definition, **asked), detach=detach, as_json=as_json)
+
+
+def start(settings: "Settings", body: dict[str, Any], *, detach: bool = False, as_json: bool = False) -> int:
+    """Have it run, and stay with it unless `detach`; returns the exit code."""
+    from conselho.cli import attend, client  # noqa: PLC0415 - nothing of it is needed to refuse
+
+    with client.writer(settings) as api:
+        if detach:
+            _print_detached(api.post("/executions", body), as_json)
+            return 0
+        return attend.Attendance(api, as_json=as_json).stay(lambda: api.post("/executions", body))
+
+
+def defined(settings: "Settings", name: str) -> dict[str, Any]:
+    """The agent of that slug or id. Raises: errors.Invalid where there is none."""
+    from conselho.cli import client  # noqa: PLC0415
+
+    try:
+        try:
+            with client.reader(settings) as api:
+                return named.one(api, name)
+        except errors.SchemaOlder:  # nobody serves; the server that is started now brings the database up to date
+            with client.writer(settings) as api:
+                return named.one(api, name)
+    except errors.NotFound:
+        raise errors.Invalid(named.absent(name)) from None
+
+
+def request(
+    agent: dict[str, Any] | None = None, *, argv: tuple[str, ...] = (), provider: str | None = None,
+    cwd: str | None = None, prompt: str | None = None, variables: tuple[str, ...] = (),
+    accepted: tuple[int, ...] = (), **plain: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The body of the request. Raises: errors.Invalid."""
+    if provider not in {None, *PROVIDERS}:
+        raise errors.Invalid(f"there is no provider {provider!r}: try {', '.join(PROVIDERS)}")
+    if not argv and agent is None:
+        raise errors.Invalid("say what to run, after `--`: conselho run -- make test")
+    if not cwd and (agent is None or agent["cwd"] is None):
+        cwd = _here()
+    good = (0,) if agent is None else agent["accepted_exit_codes"]
+    body = {
+        "agent": agent and agent["slug"],
+        "provider": provider,
+        "argv": list(argv) or None,
+        "prompt": read_prompt(prompt),
+        "cwd": os.path.abspath(cwd) if cwd else None,  # noqa: PTH100 - links are left alone
+        "env": _environment(variables, {} if agent else passed_on()),
+        "accepted_exit_codes": sorted({*good, *accepted}) if accepted else None,
+        "origin": "cli",
+        **plain,
+    }
+    for text in (*argv, body.get("title") or "", body["cwd"] or ""):
+        refuse_unwritable(str(text))
+    said = {name: value for name, value in body.items() if value is not None}
+    _check(said, agent or {})
+    return said
+
+
+def _check(said: dict[str, Any], agent: dict[str, Any]) -> None:
+    """What the server would refuse, refused before there is one. Raises: errors.Invalid."""
+    from conselho.executions import request as wish  # noqa: PLC0415 - help needs none of it
+
+    defined = {name: agent[name] for name in ("provider", "argv", "cwd") if agent.get(name) is not None}
+    wish.checked(wish.Request(**{"provider": "command"} | defined | said))
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - the same
+    except FileNotFoundError:
+        raise errors.Invalid("the current directory was removed: go to another or give --cwd") from None
+
+
+def read_prompt(given: str | None) -> str | None:
+    """The text itself, or for `-` what stands on stdin. Raises: errors.Invalid."""
+    if given != "-":
+        text = given
+    else:
+        # One byte more than is allowed is enough to refuse: stdin may never end.
+        data = sys.stdin.buffer.read(limits.PROMPT_BYTES_MAX + 1)
+        text = data.decode("utf-8", "surrogateescape") if len(data) <= limits.PROMPT_BYTES_MAX else "-" * len(data)
+    if text is None:
+        return None
+    if len(text.encode("utf-8", "surrogateescape")) > limits.PROMPT_BYTES_MAX:
+        raise errors.Invalid(
+            f"the prompt is over {limits.PROMPT_BYTES_MAX // 1024} KiB: put it in a file and name that"
+        )
+    refuse_unwritable(text)
+    return text
+
+
+def passed_on() -> dict[str, str]:
+    """What a run gets of our environment."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if (name in _PASSED or name.startswith(_PASSED_PREFIX)) and limits.is_storable(value)
+    }
+
+
+def _environment(variables: tuple[str, ...], passed: dict[str, str]) -> dict[str, str]:
+    for variable in variables:
+        name, is_given, value = variable.partition("=")
+        if not name:
+            raise errors.Invalid(f"--env {variable!r} names no variable: write NAME=VALUE, or NAME to pass ours on")
+        if not is_given and name not in os.environ:
+            raise errors.Invalid(f"--env {name}: it is not set here; write {name}=VALUE")
+        passed[name] = value if is_given else os.environ[name]
+        refuse_unwritable(variable + passed[name])
+    return passed
+
+
+def refuse_unwritable(text: str) -> None:
+    """Raises: errors.Invalid for what JSON or the databases cannot hold."""
+    if not limits.is_storable(text):
+        raise errors.Invalid(f"{text[:60]!r} is not UTF-8 text, or holds a NUL: put it in a file and name that")
+
+
+def _print_detached(execution: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(execution, ensure_ascii=False))
+        return
+    print(f"started {execution['id']}")

@@ -1,0 +1,187 @@
+"""`conselho agents`, and `conselho run --agent`, with the real server and without one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conselho.agents import definitions
+from conselho.cli import agents, named
+from tests.cli.conftest import House
+from tests.cli.programs import conselho
+
+WHOLE = (
+    "--title", "Tests", "--emoji", "🧪", "--description", "runs them all", "--prompt", "look at {prompt}",
+    "--model", "large", "--cwd", "/", "--env", "CI=1", "--env", "A=x=y", "--allow-env", "API_KEY", "--timeout", "5m",
+    "--idle-timeout", "30", "--accept-exit", "3", "--concurrency", "2", "--exclusive",
+)  # fmt: skip
+KEPT: dict[str, Any] = {
+    "title": "Tests", "emoji": "🧪", "description": "runs them all", "provider": "command", "model": "large",
+    "prompt": "look at {prompt}", "cwd": "/", "env": {"CI": "1", "A": "x=y"}, "env_allow": ["API_KEY"],
+    "timeout_seconds": 300.0, "idle_timeout_seconds": 30.0, "accepted_exit_codes": [0, 3], "concurrency": 2,
+    "exclusive": True, "argv": ["sh", "-c", "cat; exit 3"],
+}  # fmt: skip
+
+
+def add(house: House, slug: str, *arguments: str) -> None:
+    told = house.call("agents", "add", slug, *arguments)
+    assert (told.returncode, told.stdout, told.stderr) == (0, f"added {slug}\n", "")
+
+
+def shown(house: House, slug: str) -> dict[str, Any]:
+    agent: dict[str, Any] = json.loads(house.call("agents", "show", "--json", slug).stdout)
+    return agent
+
+
+def test_the_limits_are_those_of_the_server() -> None:
+    assert named.SLUG.pattern == definitions.SLUG
+    assert agents.CONCURRENCY_MAX == definitions.CONCURRENCY_MAX
+    assert set(agents.CLEARABLE.values()) < set(definitions.FIELDS)
+
+
+def test_an_agent_is_kept_as_it_was_defined(shared_house: House) -> None:
+    add(shared_house, "whole", *WHOLE, "--", *KEPT["argv"])
+    found = shown(shared_house, "whole")
+    assert found | KEPT == found
+
+    told = shared_house.call("agents", "show", found["id"]).stdout
+    for line in ("argv                  sh -c 'cat; exit 3'\n", "env                   CI=1 A=x=y\n",
+                 "timeout_seconds       5 min\n", "exclusive             yes\n"):  # fmt: skip
+        assert line in told
+
+
+def test_a_change_changes_what_is_given_and_clears_what_is_named(shared_house: House) -> None:
+    add(shared_house, "changed", *WHOLE, "--", *KEPT["argv"])
+    told = shared_house.call(
+        "agents", "set", "changed", "--timeout", "10", "--shared", "--clear", "title", "--clear", "env",
+        "--clear", "accept-exit", "--", "true",
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (0, "changed changed\n")
+    changes: dict[str, Any] = {
+        "timeout_seconds": 10.0,
+        "exclusive": False,
+        "title": None,
+        "env": {},
+        "accepted_exit_codes": [0],
+    }
+    found = shown(shared_house, "changed")
+    assert found | KEPT | changes | {"argv": ["true"], "version": 2} == found
+
+
+@pytest.mark.parametrize("word", agents.CLEARABLE)
+def test_every_clearable_word_is_an_option(word: str) -> None:
+    assert any(f"--{word}" in parameter.opts for parameter in agents.set_.params)
+
+
+def test_a_list_tells_what_runs_and_pages_follow_each_other(house: House) -> None:
+    told = house.call("agents", "list")
+    assert (told.stdout, told.stderr) == ("", "no agents yet: try `conselho agents add tests -- make test`\n")
+    assert not house.data_dir.exists()
+    for slug in ("one", "two", "three"):
+        add(house, slug, "--", "echo", slug)
+    first = house.call("agents", "list", "--limit", "2")
+    assert [line.split()[:3] for line in first.stdout.splitlines()[1:]] == [["one", "-", "echo"], ["two", "-", "echo"]]
+    rest = house.call("agents", "list", "--after", first.stderr.split()[-1])
+    assert [line.split()[0] for line in rest.stdout.splitlines()[1:]] == ["three"]
+
+
+def test_a_removed_agent_is_gone_and_its_runs_are_not(shared_house: House) -> None:
+    add(shared_house, "gone", "--", "echo", "was here")
+    assert shared_house.call("agents", "try", "gone").stdout == "was here\n"
+    assert shared_house.call("agents", "remove", "gone").stdout == "removed gone\n"
+    listed = json.loads(shared_house.call("executions", "list", "--agent", "gone", "--json").stdout)["items"]
+    assert [execution["status"] for execution in listed] == ["succeeded"]
+    assert shared_house.call("agents", "remove", "gone").returncode == 1
+
+
+def test_an_agent_runs_alike_whoever_starts_it(shared_house: House, tmp_path: Path) -> None:
+    add(shared_house, "alike", "--cwd", str(tmp_path), "--env", "CI=1", "--accept-exit", "3",
+        "--", "sh", "-c", 'echo "$CI|$VIRTUAL_ENV|$PWD"; cat; exit 3')  # fmt: skip
+    told = shared_house.call("run", "--agent", "alike", VIRTUAL_ENV="/of/the/caller")
+    assert (told.returncode, told.stdout) == (3, f"1||{tmp_path}\n")
+    told = shared_house.call("agents", "try", "alike", "--prompt", "hello", "--cwd", "/", "--json")
+    execution = json.loads(told.stdout.splitlines()[-1])
+    assert (execution["result"], execution["status"], execution["agent"]) == ("1||/\nhello", "succeeded", "alike")
+
+
+def test_what_run_says_wins_over_the_agent(shared_house: House) -> None:
+    add(shared_house, "beaten", "--env", "CI=1", "--prompt", "Do {prompt}!", "--accept-exit", "3", "--", "false")
+    told = shared_house.call(
+        "run", "--agent", "beaten", "--env", "CI=2", "--env", "HERE", "--prompt", "it", "--accept-exit", "4",
+        "--title", "mine", "--json", "--", "sh", "-c", 'echo "$CI $HERE $PWD"; cat; exit 4', HERE="passed",
+    )  # fmt: skip
+    execution = json.loads(told.stdout.splitlines()[-1])
+    assert execution["result"] == f"2 passed {Path.cwd()}\nDo it!"
+    assert (execution["title"], execution["accepted_exit_codes"]) == ("mine", [0, 3, 4])
+
+
+def test_the_prompt_of_a_run_can_come_on_stdin(shared_house: House) -> None:
+    add(shared_house, "stdin", "--", "cat")
+    place = str(shared_house.data_dir)
+    told = conselho("run", "--agent", "stdin", "--data-dir", place, "--prompt", "-", stdin="some words")
+    assert (told.returncode, told.stdout) == (0, "some words\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ("agents", "show", "nobody"),
+            1,
+            "there is no agent 'nobody': see those there are with `conselho agents list`",
+        ),
+        (("agents", "show", "../executions"), 1, "there is no agent '../executions'"),
+        (("agents", "show", ""), 1, "there is no agent ''"),
+        (("agents", "set", "nobody", "--title", "x"), 1, "there is no agent 'nobody'"),
+        (("agents", "remove", "nobody"), 1, "there is no agent 'nobody'"),
+        (("agents", "try", "nobody"), 2, "there is no agent 'nobody'"),
+        (("run", "--agent", "nobody"), 2, "there is no agent 'nobody'"),
+        (("agents", "add", "a b", "--", "true"), 2, "slug: 'a b' is none"),
+        (("agents", "add", "x"), 2, "say what it runs, after `--`: conselho agents add x -- make test"),
+        (("agents", "add", "x", "--provider", "oracle", "--", "x"), 2, "there is no provider 'oracle'"),
+        (("agents", "add", "x", "--env", "TOKEN", "--", "x"), 2, "write NAME=VALUE, or --allow-env TOKEN"),
+        (("agents", "add", "x", "--allow-env", "CONSELHO_DATABASE_URL", "--", "x"), 2, "the server's own"),
+        (("agents", "add", "x", "--concurrency", "0", "--", "x"), 2, "'0' is no whole number from 1 to 1000"),
+        (("agents", "add", "x", "--timeout", "0.1", "--", "x"), 2, "outside 1 second to 7 days"),
+        (("agents", "add", "x", "--title", "\udcff", "--", "x"), 2, "is not UTF-8 text"),
+        (("agents", "set", "x"), 2, "say what to change"),
+        (("agents", "set", "x", "--clear", "argv"), 2, "'argv' is not one of"),
+        (("agents", "list", "--after", "x"), 2, "cursor"),
+        (("agents", "list", "--limit", "201"), 2, "'201' is no whole number from 1 to 200"),
+        (("agents", "promote", "x"), 2, "there is no command 'promote': try add, list"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(shared_house: House, arguments: tuple[str, ...], code: int, said: str) -> None:
+    told = shared_house.call(*arguments)
+    assert (told.returncode, told.stdout) == (code, "")
+    assert said in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_slug_is_taken_once(shared_house: House) -> None:
+    add(shared_house, "taken", "--", "true")
+    told = shared_house.call("agents", "add", "taken", "--", "true")
+    assert (told.returncode, told.stderr) == (
+        1, "conselho: there is an agent 'taken' already: change it, or take another slug\n",
+    )  # fmt: skip
+
+
+def test_every_change_can_be_had_as_json(shared_house: House) -> None:
+    for arguments in (("add", "machine", "--json", "--", "true"), ("set", "machine", "--json", "--title", "M"),
+                      ("remove", "machine", "--json")):  # fmt: skip
+        assert json.loads(shared_house.call("agents", *arguments).stdout)["slug"] == "machine"
+
+
+def test_agents_can_be_looked_at_when_nobody_serves(house: House) -> None:
+    add(house, "quiet", "--", "true")
+    house.close()
+    assert shown(house, "quiet")["argv"] == ["true"]
+    assert house.call("agents", "list").stdout.count("\n") == 2
+    assert house.call("run", "--agent", "nobody").returncode == 2
+    assert not (house.data_dir / "conselho.sock").exists()
+
+
+def test_an_unknown_agent_starts_nobody(house: House) -> None:
+    assert house.call("run", "--agent", "nobody").returncode == 2
+    assert not house.data_dir.exists()

@@ -1,0 +1,153 @@
+"""`conselho demo` over real repositories, through the real server."""
+
+import json
+import shlex
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conselho.analyses import catalog
+from conselho.server import holder
+from tests.cli.conftest import House, remaining
+from tests.cli.programs import PROGRAM, environment
+from tests.cli.test_attend import on_terminal
+
+TITLES = [analysis.title for analysis in catalog.ALL]
+
+
+def git(repository: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(repository), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def troubled(tmp_path: Path) -> Path:
+    """A repository with a broken file and an old promise."""
+    made = tmp_path / "repo"
+    made.mkdir()
+    git(made, "init", "-q")
+    (made / "broken.json").write_text("{", encoding="utf-8")
+    (made / "debt.py").write_text("# TODO: pay it back\n", encoding="utf-8")
+    git(made, "add", ".")
+    git(made, "commit", "-q", "-m", "begin")
+    return made
+
+
+def test_every_analysis_is_a_real_run_with_a_verdict(house: House, troubled: Path) -> None:
+    told = house.call("demo", "--once", "--repo", str(troubled))
+    assert (told.returncode, told.stderr) == (0, "")
+    for title in TITLES:
+        assert f"{title}: queued\n" in told.stdout
+        assert f"{title}: succeeded after " in told.stdout
+    assert "broken.json" in told.stdout
+    assert "debt.py:1" in told.stdout
+    assert holder.look(house.data_dir) is None
+
+
+def test_what_it_says_to_type_works(house: House, troubled: Path) -> None:
+    told = house.call("demo", "--once", "--repo", str(troubled), "--data-dir", str(house.data_dir))
+    typed = told.stdout.partition("Look further:\n")[2].strip().splitlines()
+    assert len(typed) == 3
+    for line in typed:
+        answer = subprocess.run(shlex.split(line), env=environment(), capture_output=True, text=True, check=False)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout
+
+
+def test_as_json_it_is_the_finished_runs(house: House, troubled: Path) -> None:
+    told = house.call("demo", "--once", "--json", "--repo", str(troubled))
+    found = json.loads(told.stdout)
+    assert found["repository"] == str(troubled)
+    assert [execution["title"] for execution in found["executions"]] == TITLES
+    assert {execution["status"] for execution in found["executions"]} == {"succeeded"}
+    assert "error" in {execution["severity"] for execution in found["executions"]}
+
+
+def test_the_data_lies_in_dot_demo_unless_said_otherwise(troubled: Path) -> None:
+    subprocess.run(
+        [*PROGRAM, "demo", "--once"],
+        cwd=troubled,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert (troubled / ".demo" / "conselho.db").exists()
+
+
+def test_it_leaves_a_server_until_it_is_interrupted_even_where_its_port_is_taken(house: House, troubled: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        house.start("demo", "--repo", str(troubled), CONSELHO_PORT=str(other.getsockname()[1])) as demo,
+    ):
+        assert demo.stderr is not None
+        assert demo.stderr.readline() == "\n"
+        assert "and http://127.0.0.1:" in demo.stderr.readline()
+        held_by = holder.look(house.data_dir)
+        assert held_by is not None
+        assert (held_by.pid, held_by.kind) == (demo.pid, "serve")
+        assert house.call("executions", "list").stdout.count("succeeded") == len(TITLES)
+        demo.send_signal(signal.SIGINT)
+        remaining(demo)
+    assert demo.returncode == 0
+    assert holder.look(house.data_dir) is None
+
+
+def test_it_uses_the_server_that_is_there_and_leaves_it(house: House, troubled: Path) -> None:
+    with house.serve() as server:
+        assert house.call("demo", "--repo", str(troubled)).returncode == 0
+        assert house.server_pid() == server.pid
+
+
+def test_a_terminal_sees_the_analyses_move_and_then_a_table(house: House, troubled: Path) -> None:
+    seen, code = on_terminal(
+        "demo", "--once", "--repo", str(troubled), "--data-dir", str(house.data_dir), COLUMNS="120"
+    )
+    assert code == 0
+    assert any(frame in seen for frame in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+    assert "✗ error" in seen
+    moving, _, table = seen.rpartition("analysis")
+    for title in TITLES:
+        assert title in moving, "whatever an analysis says, its name keeps its room"
+        assert title in table
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        ("mkdir", "is no git repository"),
+        ("nothing", "is no directory"),
+        ("init", "has no commits yet"),
+        ("file", "is no directory"),
+    ],
+)
+def test_a_path_that_cannot_be_analysed_is_one_sentence_and_starts_nothing(
+    house: House, tmp_path: Path, make: str, said: str
+) -> None:
+    path = tmp_path / "place"
+    match make:
+        case "mkdir" | "init":
+            path.mkdir()
+        case "file":
+            path.touch()
+    if make == "init":
+        git(path, "init", "-q")
+    told = house.call("demo", "--once", "--repo", str(path))
+    assert (told.returncode, told.stdout) == (2, "")
+    assert said in told.stderr
+    assert told.stderr.count("\n") == 1
+    assert not house.data_dir.exists()
+
+
+def test_an_interrupt_while_they_run_cancels_them(house: House, troubled: Path) -> None:
+    with house.start("demo", "--once", "--repo", str(troubled), CONSELHO_SEATS="1") as demo:
+        assert demo.stdout is not None
+        while "queued" not in demo.stdout.readline():
+            pass
+        demo.send_signal(signal.SIGINT)
+        _, told = remaining(demo)
+    assert demo.returncode == 130
+    assert "cancelled what was still running" in told
