@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -157,10 +158,8 @@ def test_an_upgrade_of_a_database_that_is_gone_says_so(wire: Proxy) -> None:
 
 def test_a_password_is_in_no_message_of_a_failed_connection(wire: Proxy, caplog: pytest.LogCaptureFixture) -> None:
     wire.refuse()
-    database = Database(wire.url.replace("postgres@", "postgres:hunter2@"))
-
-    error = database.submit(add_note, "a").exception(PATIENCE_SECONDS)
-    database.close()
+    with closing(Database(wire.url.replace("postgres@", "postgres:hunter2@"))) as database:
+        error = database.submit(add_note, "a").exception(PATIENCE_SECONDS)
 
     assert isinstance(error, DatabaseGone)
     assert isinstance(error.__cause__, Exception)
@@ -169,7 +168,6 @@ def test_a_password_is_in_no_message_of_a_failed_connection(wire: Proxy, caplog:
 
 def test_a_unit_that_idles_in_its_transaction_is_cut_off_by_the_server(postgres_database_url: str) -> None:
     # The server's setting is 5 s; a session may shorten its own.
-    database = Database(postgres_database_url)
     gone = threading.Event()
 
     def idle(tx: Tx) -> int:
@@ -184,25 +182,28 @@ def test_a_unit_that_idles_in_its_transaction_is_cut_off_by_the_server(postgres_
         tx.execute(text("SELECT 1"))
         return 1
 
-    assert database.submit(idle).result(PATIENCE_SECONDS) == 2
-    database.close()
+    with closing(Database(postgres_database_url)) as database:
+        assert database.submit(idle).result(PATIENCE_SECONDS) == 2
 
 
 def test_a_server_that_neither_answers_nor_goes_away_is_hung_up_on(wire: Proxy) -> None:
-    database = Database(wire.url, answer_seconds_max=0.1)
-    database.submit(add_note, "a").result(PATIENCE_SECONDS)
-    found_notes(database)
+    frozen = threading.Event()
 
     def freeze(tx: Tx) -> None:
         wire.freeze()
+        frozen.set()
         add_note(tx, "b")
 
-    writing = database.submit(freeze)
-    reading = database.fetch(read_notes)
-    errors = writing.exception(PATIENCE_SECONDS), reading.exception(PATIENCE_SECONDS)
-    wire.restore()
+    with closing(Database(wire.url, answer_seconds_max=0.1)) as database:
+        database.submit(add_note, "a").result(PATIENCE_SECONDS)
+        found_notes(database)
 
-    assert [type(error) for error in errors] == [DatabaseGone, DatabaseGone]
-    assert database.submit(add_note, "c").result(PATIENCE_SECONDS) == "c"
-    assert found_notes(database) == ["a", "c"]
-    database.close()
+        writing = database.submit(freeze)
+        assert frozen.wait(PATIENCE_SECONDS)
+        reading = database.fetch(read_notes)
+        errors = writing.exception(PATIENCE_SECONDS), reading.exception(PATIENCE_SECONDS)
+        wire.restore()
+
+        assert [type(error) for error in errors] == [DatabaseGone, DatabaseGone]
+        assert database.submit(add_note, "c").result(PATIENCE_SECONDS) == "c"
+        assert found_notes(database) == ["a", "c"]
