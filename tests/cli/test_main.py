@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from conselho.cli import main, options
+from conselho.cli import main, options, run
+from conselho.executions import request
 from tests.cli.programs import conselho
 
 
@@ -59,9 +60,23 @@ def test_a_group_lists_each_of_its_commands_with_a_whole_sentence(
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_what_an_option_is_by_default_is_said_where_its_line_ends(path: tuple[str, ...]) -> None:
+    told = {
+        each.name: (each.help or "", str(each.default))
+        for each in ALL[path].params
+        if isinstance(each, click.Option) and isinstance(each.default, int) and not each.is_flag
+    }
+    assert {name: line for name, (line, default) in told.items() if not line.endswith(f"({default}).")} == {}
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_a_number_is_asked_for_within_bounds_and_in_words(path: tuple[str, ...]) -> None:
     bounded = [each for each in ALL[path].params if isinstance(each.type, click.IntRange)]
     assert [each.name for each in bounded if not isinstance(each.type, options.Number)] == []
+
+
+def test_the_highest_priority_is_that_of_the_server() -> None:
+    assert run.PRIORITY_MAX == request.PRIORITY_MAX
 
 
 HEAVY = ("fastapi", "sqlalchemy", "uvicorn", "httpx", "pydantic", "rich", "alembic")
@@ -97,7 +112,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
             ["run", "--accept-exit", "256", "--", "x"],
             "'256' is no whole number from 0 to 255 (see `conselho run --help`)",
         ),
-        (["run", "--priority", "1001", "--", "x"], "priority must lie between -1000 and 1000"),
+        (["run", "--priority", "1001", "--", "x"], "'1001' is no whole number from -1000 to 1000"),
         (["run", "--title", "x" * 201, "--", "x"], "the title is longer than 200 characters"),
         (["run", "--env", f"A={'x' * 200_000}", "--", "x"], "env is larger than 128 KiB"),
         (["executions", "list", "--since", "soon"], "'soon' is no moment"),

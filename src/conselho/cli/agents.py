@@ -69,19 +69,33 @@ def _fields(command: Command) -> Command:
                 "--cwd", metavar="DIR", shell_complete=options.directories,
                 help="Where it runs (where it is started from).",
             ),
-            click.option("--env", "variables", metavar="NAME=VALUE", multiple=True, help="Set it; again for more."),
-            click.option("--allow-env", "allowed", metavar="NAME", multiple=True, help="Inherit it from the worker."),
-            click.option("--timeout", "timeout_seconds", type=Duration(), metavar="S", help="90, 90s, 5m, 2h, 7d."),
-            click.option("--idle-timeout", "idle_timeout_seconds", type=Duration(), metavar="S", help="When silent."),
+            click.option(
+                "--env", "variables", metavar="NAME=VALUE", multiple=True,
+                help="Give its runs a variable; again for more.",
+            ),
+            click.option(
+                "--allow-env", "allowed", metavar="NAME", multiple=True,
+                help="Let them inherit it from the worker; again for more.",
+            ),
+            click.option(
+                "--timeout", "timeout_seconds", type=Duration(), metavar="S",
+                help="End a run after 90, 90s, 5m, 2h, 7d.",
+            ),
+            click.option(
+                "--idle-timeout", "idle_timeout_seconds", type=Duration(), metavar="S",
+                help="End one that is silent so long.",
+            ),
             click.option(
                 "--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True,
-                help="Good, too.",
+                help="An exit code that is good, beside 0; again for more.",
             ),
             click.option(
                 "--concurrency", metavar="N", type=Number(1, CONCURRENCY_MAX),
                 help="Runs at once (as many as there are seats).",
             ),
-            click.option("--exclusive/--shared", default=None, help="Alone in its directory, or not (shared)."),
+            click.option(
+                "--exclusive/--shared", default=None, help="Alone in its directory, or beside others (shared)."
+            ),
             click.argument("argv", nargs=-1, type=click.UNPROCESSED),
         )
     ):  # fmt: skip
@@ -111,7 +125,7 @@ def add(place: Place, slug: str, *, as_json: bool, **asked: Any) -> None:
 
 
 @command.command("list", epilog=options.example("conselho agents list"))
-@click.option("--limit", metavar="N", type=Number(1, PAGE), default=PAGE, help=f"So many ({PAGE}).")
+@click.option("--limit", metavar="N", type=Number(1, PAGE), default=PAGE, help=f"At most so many ({PAGE}).")
 @click.option("--after", metavar="CURSOR", help="Go on where a list ended.")
 @_JSON
 @options.place

@@ -64,16 +64,21 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     "list",
     epilog=options.example("conselho executions list", "conselho executions list --severity error --since 7d --json"),
 )
-@click.option("--status", type=click.Choice([status.value for status in Status]), help="Which have that status.")
-@click.option("--severity", type=click.Choice(SEVERITIES), help="Which came out so.")
-@click.option("--origin", type=click.Choice(ORIGINS), help="Who asked.")
-@click.option("--agent", metavar="A", help="Of this agent.")
-@click.option("--card", metavar="C", help="Of this card, by its id.")
-@click.option("--councilor", metavar="C", help="Of this councilor, by its id.")
-@click.option("--query", "q", metavar="Q", help="Words of prompt, result or error: 'deploy*', '\"build failed\"'.")
-@click.option("--since", metavar="T", type=Moment(), help="2h (two hours ago), 2026-11-21, …")
-@click.option("--until", metavar="T", type=Moment(), help="Likewise.")
-@click.option("--limit", metavar="N", type=Number(1, 200), default=20, help="So many (20).")
+@click.option("--status", type=click.Choice([status.value for status in Status]), help="Those with that status.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Those that came out so.")
+@click.option("--origin", type=click.Choice(ORIGINS), help="Those that were asked for so.")
+@click.option("--agent", metavar="A", help="Those of this agent.")
+@click.option("--card", metavar="C", help="Those of this card, by its id.")
+@click.option("--councilor", metavar="C", help="Those of this councilor, by its id.")
+@click.option(
+    "--query", "q", metavar="Q",
+    help="Those with these words in prompt, result or error: 'deploy*', '\"build failed\"'.",
+)  # fmt: skip
+@click.option(
+    "--since", metavar="T", type=Moment(), help="Those asked for from then on: 2h (two hours ago), 2026-11-21, …"
+)
+@click.option("--until", metavar="T", type=Moment(), help="Those asked for before then, written likewise.")
+@click.option("--limit", metavar="N", type=Number(1, 200), default=20, help="At most so many (20).")
 @click.option("--after", metavar="CURSOR", help="Go on where a list ended.")
 @_JSON
 @options.place
@@ -118,7 +123,7 @@ def show(place: Place, identity: str, *, as_json: bool) -> None:
 )
 @click.argument("identity", metavar="ID")
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on until the run ends.")
-@click.option("--after", metavar="SEQ", type=Number(0, SEQ_MAX), default=0, help="Only lines after this number.")
+@click.option("--after", metavar="SEQ", type=Number(0, SEQ_MAX), default=0, help="Only lines after this number (0).")
 @click.option(
     "--kind", "kinds", metavar="K", type=click.Choice(KINDS), multiple=True,
     help=f"Only these: {', '.join(KINDS)}; again for more.",

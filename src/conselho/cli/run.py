@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("command",)
 
+PRIORITY_MAX = 1000  # as the server knows it, without its imports: a test compares
+
 # What a command finds of the caller's environment: where programs are and how text is written. Everything else
 # would make a run depend on the shell it was started from. No TERM: there is no terminal on the other side.
 _PASSED = ("PATH", "VIRTUAL_ENV", "LANG", "TZ", "NO_COLOR")
@@ -54,8 +56,13 @@ _PASSED_PREFIX = "LC_"
     "--exclusive", is_flag=True, default=None, help="Alone in its directory: wait until nothing else runs there."
 )
 @click.option("--title", metavar="T", help="What lists call it.")
-@click.option("--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True, help="Good, too.")
-@click.option("--priority", metavar="N", type=int, default=0, help="Higher ones start first (0).")
+@click.option(
+    "--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True,
+    help="An exit code that is good, beside 0; again for more.",
+)  # fmt: skip
+@click.option(
+    "--priority", metavar="N", type=Number(-PRIORITY_MAX, PRIORITY_MAX), default=0, help="Higher ones start first (0)."
+)
 @click.option("--detach", is_flag=True, help="Do not wait: print the id.")
 @click.option("--json", "as_json", is_flag=True, help="Print log lines, then the execution, as JSON.")
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)

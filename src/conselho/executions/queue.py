@@ -10,7 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Subquery,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from conselho import errors, ids
 from conselho.db.session import Tx, takes_lock
@@ -110,31 +126,43 @@ IS_CROWDED = or_(_in_lane >= _mine.c.room, _in_lane >= _smallest)
 LANE = _mine
 
 _candidate = Execution.__table__.alias("candidate")
-_NEXT = (
-    select(_candidate.c.id)
-    .where(
-        _candidate.c.status == _QUEUED,
-        or_(_candidate.c.not_before.is_(None), _candidate.c.not_before <= bindparam("now")),
-        or_(_candidate.c.start_before.is_(None), _candidate.c.start_before > bindparam("now")),
-        ~select(_mine.c.key).where(_mine.c.execution_id == _candidate.c.id, IS_CROWDED).exists(),
+
+
+def _next(limit: int | BindParameter[int]) -> Subquery:
+    """Who may be claimed next: highest priority and oldest first, none whose lane is full now."""
+    return (
+        select(_candidate.c.id, _candidate.c.lanes)
+        .where(
+            _candidate.c.status == _QUEUED,
+            or_(_candidate.c.not_before.is_(None), _candidate.c.not_before <= bindparam("now")),
+            or_(_candidate.c.start_before.is_(None), _candidate.c.start_before > bindparam("now")),
+            ~select(_mine.c.key).where(_mine.c.execution_id == _candidate.c.id, IS_CROWDED).exists(),
+        )
+        .order_by(_candidate.c.rank, _candidate.c.id)
+        .limit(limit)
+        .subquery("next")
     )
-    .order_by(_candidate.c.rank, _candidate.c.id)
-    .limit(1)
-    .scalar_subquery()
-)
-_CLAIM = (
-    update(Execution)
-    .where(Execution.id == _NEXT, Execution.status == Status.QUEUED)
-    .values(
-        status=Status.CLAIMED,
-        fence=Execution.fence + 1,
-        worker_id=bindparam("holder_id"),
-        worker=bindparam("holder_name"),
-        lease_until=bindparam("until"),
-        waiting_for=None,
+
+
+def _claim_of(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    return (
+        update(Execution)
+        .where(chosen, Execution.status == Status.QUEUED)
+        .values(
+            status=Status.CLAIMED,
+            fence=Execution.fence + 1,
+            worker_id=bindparam("holder_id"),
+            worker=bindparam("holder_name"),
+            lease_until=bindparam("until"),
+            waiting_for=None,
+        )
+        .returning(*Execution.__table__.c)
     )
-    .returning(*Execution.__table__.c)
-)
+
+
+_several, _first = _next(bindparam("seats", type_=Integer)), _next(1)
+_CLAIM_LANELESS = _claim_of(Execution.id.in_(select(_several.c.id).where(_several.c.lanes.is_(None))))
+_CLAIM_ONE = _claim_of(Execution.id == select(_first.c.id).scalar_subquery())
 _HOLD_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).values(held=True)
 _FREE_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).values(held=False)
 
@@ -143,18 +171,20 @@ _FREE_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).valu
 def claim(tx: Tx, holder: Holder, seats: int, lease: timedelta) -> list[Row[Any]]:
     """Take up to `seats` executions, highest priority and oldest first, none whose lane is full.
 
-    The lock makes counting a lane and entering it one act also between processes.
+    The lock makes counting a lane and entering it one act also between processes. Those that are in no lane come
+    at once; the others one by one, because each may fill the lane of the next.
     """
-    claimed: list[Row[Any]] = []
+    if seats <= 0:
+        return []
     wish = {"now": tx.now, "holder_id": holder.id, "holder_name": holder.name, "until": tx.now + lease}
-    for _ in range(seats):
-        row = tx.execute(_CLAIM, wish).one_or_none()
-        if row is None:
-            break
+    claimed = list(tx.execute(_CLAIM_LANELESS, wish | {"seats": seats}))
+    while len(claimed) < seats and (row := tx.execute(_CLAIM_ONE, wish).one_or_none()) is not None:
         if row.lanes:
             tx.execute(_HOLD_LANES, {"held_id": row.id})
-        events.append(tx, "execution.claimed", execution_id=row.id, data={"worker": holder.name, "fence": row.fence})
         claimed.append(row)
+    claimed.sort(key=lambda row: (row.rank, row.id))
+    for row in claimed:
+        events.append(tx, "execution.claimed", execution_id=row.id, data={"worker": holder.name, "fence": row.fence})
     return claimed
 
 
