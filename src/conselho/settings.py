@@ -60,10 +60,10 @@ class Settings(BaseModel):
         int, Field(ge=100_000, le=10_000_000_000, description="a run's output that is kept; what is over is counted")
     ] = 50_000_000
     log_tail_bytes: Annotated[
-        int, Field(ge=10_000, le=100_000_000, description="of it, kept for the end of what was printed")
+        int, Field(ge=10_000, le=100_000_000, description="of `log_bytes_max`, kept for the end of what was printed")
     ] = 1_000_000
     term_grace_seconds: Annotated[
-        float, Field(ge=0.05, le=600, description="between TERM and KILL, when a run is ended")
+        float, Field(ge=0.05, le=600, description="how long a run that is ended has between TERM and KILL")
     ] = 10.0
     kill_seconds: Annotated[
         float, Field(ge=0.1, le=600, description="how long KILL is repeated before a survivor makes a run `tree_left`")
@@ -82,7 +82,8 @@ class Settings(BaseModel):
         float, Field(ge=1, le=30 * 86400, description="a run whose worker is unreachable for so long is lost")
     ] = 3600.0
     default_timeout_seconds: Annotated[
-        float | None, Field(ge=1, le=7 * 86400, description="of a run that names no timeout; none means seven days")
+        float | None,
+        Field(ge=1, le=7 * 86400, description="the timeout of a run that names none; none means seven days"),
     ] = None
     poll_seconds: Annotated[
         float, Field(ge=0.05, le=60, description="how often loops look by themselves when no signal comes")
@@ -91,7 +92,11 @@ class Settings(BaseModel):
         float, Field(ge=1, le=86400, description="how long a server that `run` started stays after its last run")
     ] = 60.0
     containment: Annotated[
-        str, Field(pattern="^(auto|cgroup|subreaper)$", description="how a run's process tree is held together")
+        str,
+        Field(
+            pattern="^(auto|cgroup|subreaper)$",
+            description="how a run's process tree is held together; auto: by a cgroup where one can be made",
+        ),
     ] = "auto"
 
     @field_validator("data_dir")

@@ -1,4 +1,4 @@
-"""What `/openapi.json` says is what the server does, and what is written down."""
+"""What `/openapi.json` says is what the server does."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from conselho import errors
 from conselho.executions import answers
 from conselho.server import app, contract
 from conselho.settings import Settings
-from tests.architecture.source import ROOT
 from tests.looping import on_a_loop
 from tests.server.desk import Desk, served
 
@@ -28,11 +27,6 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 DOORS = dict(operations())
-
-
-def test_the_page_of_reference_is_this_document() -> None:
-    page = (ROOT / "docs" / "reference" / "openapi.json").read_text(encoding="utf-8")
-    assert page == contract.text(DOCUMENT), "run `make reference`"
 
 
 @on_a_loop

@@ -183,7 +183,10 @@ def show(place: Place, slug: str, *, as_json: bool) -> None:
 @_JSON
 @options.place
 def set_(place: Place, slug: str, *, cleared: tuple[str, ...], as_json: bool, **asked: Any) -> None:
-    """Change what is given, and nothing else. --env, --allow-env and --accept-exit replace all there were."""
+    """Change what is given, and nothing else. --env, --allow-env and --accept-exit replace all there were.
+
+    What --clear brings back is what a new agent has where nothing is said.
+    """
     body = {CLEARABLE[word]: None for word in cleared} | _body(**asked)
     if not body:
         raise errors.Invalid("say what to change: `conselho agents set --help` lists it")

@@ -42,7 +42,9 @@ EXIT_INTERRUPTED = 130
     help="The git repository (the current directory).",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Do not leave a server running.")
-@click.option("--agent", metavar="NAME", help="Work on a card with this agent CLI.")
+@click.option(
+    "--agent", metavar="NAME", help="Kept for work on a card with this agent CLI: the demo runs analyses only."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the finished runs as JSON.")
 @options.place
 def command(place: Place, *, repo: str, once: bool, agent: str | None, as_json: bool) -> int:

@@ -70,7 +70,7 @@ _PASSED_PREFIX = "LC_"
 def command(place: Place, *, agent: str | None, detach: bool, as_json: bool, **asked: Any) -> int:
     """Run ARGV through the server, print its log as it comes and exit with its code.
 
-    124: timed out. 130: cancelled, as Ctrl-C does. 125: lost. 126, 127: not executable, not found. 128+n: signal n.
+    124: timed out. 125: lost. 126, 127: not executable, not found. 128+n: signal n. 130: cancelled, as Ctrl-C does.
     """
     settings = place.settings()
     definition = None if agent is None else defined(settings, agent)
