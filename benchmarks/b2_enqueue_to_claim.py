@@ -3,9 +3,9 @@
 From the call that enqueues to the moment at which its worker holds it durably. One at a time, with a pause in between:
 every contender is up and idle all the while, and each round asks each of them once, in an order drawn anew.
 
-Ours: `queue.enqueue`, a commit, the signal, `queue.claim`, a second commit, in one process as `conselho serve` is one,
-on SQLite (WAL, synchronous=FULL) and on PostgreSQL (fsync and synchronous_commit on). `over HTTP` is the same with a
-POST to the API from another process in front, on SQLite.
+Ours: `queue.enqueue` and, riding along in its transaction, `queue.claim` for a seat that is free, in one process as
+`conselho serve` is one, on SQLite (WAL, synchronous=FULL) and on PostgreSQL (fsync and synchronous_commit on). `over
+HTTP` is the same with a POST to the API from another process in front, on SQLite.
 
 The peers are two processes each, and what counts is when the task's body begins (`peers/`):
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sqlalchemy import Row
 
 from conselho import clock, ids
 from conselho.executions import endings, queue
@@ -54,17 +55,21 @@ class Claims:
         return await self._claimed.get()
 
     async def loop(self) -> None:
-        """Claim what is told of, and end it: that is not timed."""
+        """Claim what is told of, as a worker does, and end it: that is not timed."""
         database, holder = self._held.database, queue.Holder(ids.new(), "bench")
-        with self._held.signals.watch(queue.WAKE) as watch:
-            while True:
-                rows = await database.write(queue.claim, holder, SEATS, LEASE)
-                claimed = time.monotonic()
-                for row in rows:
-                    done = Outcome(status=Status.FAILED, severity="error", reason="bench")
-                    await database.write(endings.finish, row.id, row.fence, done, Status.CLAIMED)
-                    self._claimed.put_nowait((row.title or "", claimed))
-                await watch.wait(POLL_SECONDS)
+        while True:
+            await self._end(await database.write(queue.claim, holder, SEATS, LEASE))
+            ride = database.ride(queue.WAKE, queue.claim, holder, SEATS, LEASE)
+            await asyncio.wait([ride.result], timeout=POLL_SECONDS)
+            if not ride.withdraw():
+                await self._end(await ride.result)
+
+    async def _end(self, rows: list[Row[Any]]) -> None:
+        claimed = time.monotonic()
+        for row in rows:
+            done = Outcome(status=Status.FAILED, severity="error", reason="bench")
+            await self._held.database.write(endings.finish, row.id, row.fence, done, Status.CLAIMED)
+            self._claimed.put_nowait((row.title or "", claimed))
 
 
 @asynccontextmanager

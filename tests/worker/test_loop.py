@@ -13,6 +13,7 @@ import pytest
 
 from conselho import ids
 from conselho.db.session import Database
+from conselho.events import log as events
 from conselho.events.signals import Signals
 from conselho.executions import endings, leases, queue
 from conselho.executions.request import Lane
@@ -68,6 +69,28 @@ async def test_it_takes_as_many_as_it_has_seats_and_another_when_one_is_free(
         await worker.claim_next()
         await has_ended(database, *made)
     assert [status(database, each) for each in made] == ["succeeded"] * 4
+
+
+@on_a_loop
+async def test_what_is_enqueued_here_is_claimed_by_the_commit_that_enqueues_it(
+    database: Database, settings: Settings
+) -> None:
+    async with employed(database, settings) as worker:
+        await worker.claim_next()
+        made = queued(database, "echo at once")
+        await has_ended(database, made)
+        at = {event.kind: event.at for event in database.fetch(events.read_after, 0).result()}
+        assert at["execution.queued"] == at["execution.claimed"], "one transaction has one moment"
+
+
+@on_a_loop
+async def test_who_has_ended_claiming_takes_nothing_along_either(database: Database, settings: Settings) -> None:
+    async with employed(database, settings) as worker:
+        await worker.claim_next()
+        worker.end_claiming()
+        made = queued(database, "echo too late")
+        await worker.claim_next()
+    assert status(database, made) == "queued"
 
 
 @on_a_loop

@@ -4,9 +4,10 @@ Neither gets to cut text into words: both are handed words that were cut already
 that is searched has an integer `key` for its primary key, greater for what is newer, and a column of `Words`.
 
 Surprising:
-- FTS5 walks its lists in the order of keys and stops when a page is full. GIN cannot: it finds all there are and sorts
-  them, which takes a second for a word that a third of all rows have; and so does FTS5 for `word*`. Hence the latest
-  rows are looked through one by one first. Frequent words fill a page there, and the index is asked for rare ones only.
+- FTS5 walks its lists in the order of keys and stops when a page is full. GIN cannot: it finds all there are, which
+  takes a second for a word that a third of all rows have. So it is asked span by span (`spans.py`).
+- For `word*` both databases merge the lists of all words that begin so before they find anything. Hence the latest rows
+  are looked through one by one first: frequent beginnings fill a page there, the index is asked for rare ones only.
 - FTS5's index is a virtual table with tables of its own, kept in step by triggers. The models know nothing of them
   (`is_own`), and a migration that writes the searched table anew has to make them again.
 - FTS5 would merge its lists when it likes, for half a second now and then, and all who write would wait. So it is told
@@ -15,6 +16,7 @@ Surprising:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -38,12 +40,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from conselho.db import spans
+from conselho.db.spans import PENDING_KILOBYTES, Spans
 from conselho.db.tx import Tx
 
 MARK = "¶"  # no phrase goes across one; no word has it, so what begins with it is said about a row, not found in it
 LATEST_ROWS = 1_000  # looked through one by one, some 10 ms: whatever 5 % of them have fills a page
 MERGED_PAGES = 100  # of FTS5's lists with each batch, some 2 ms; a batch of 50 executions writes about ten
-PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
 SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
 _SUFFIX = "_fulltext"
 
@@ -74,8 +77,11 @@ class Words(TypeDecorator[str]):
 class FullText:
     """The index over one table."""
 
-    def __init__(self, searched: Table, latest_rows: int = LATEST_ROWS) -> None:
+    def __init__(
+        self, searched: Table, latest_rows: int = LATEST_ROWS, span_rows: int = spans.SPAN_ROWS
+    ) -> None:
         self._key = searched.c.key
+        self._spans = Spans(searched, span_rows)
         name = searched.name + _SUFFIX
         self._fts = table(name, column("rowid"), column("rank"), column(name))
         self._merge = insert(self._fts).values({name: "merge", "rank": MERGED_PAGES})
@@ -106,20 +112,24 @@ class FullText:
     def newest(self, tx: Tx, phrases: Sequence[Phrase], *, below: int, at_least: int, limit: int) -> list[int]:
         """The greatest keys in [at_least, below) whose rows have all phrases, falling, at most `limit`."""
         postgres = tx.dialect == "postgresql"
+        has_prefix = any(phrase.is_prefix for phrase in phrases)
+        if postgres:
+            # Without these the planner, which cannot know how rare a word is, looks through the whole table at times.
+            tx.execute(_GIN_SETTINGS)
+        if postgres and not has_prefix:
+            followed = _as_tsquery(phrases) if any(len(phrase.words) > 1 for phrase in phrases) else None
+            asked = _as_pairs(phrases)
+            return self._spans.newest(tx, asked, followed, below=below, at_least=at_least, limit=limit)
         wish: dict[str, Any] = {"below": below, "at_least": at_least, "most": limit}
         wish["asked"] = _as_tsquery(phrases) if postgres else _as_match(phrases)
         found: list[int] = []
-        if postgres or any(phrase.is_prefix for phrase in phrases):
+        if has_prefix:
             nth = tx.execute(self._nth, {"below": below, "at_least": at_least}).scalar_one_or_none()
             found = _keys(tx, self._in_latest_postgres, wish) if postgres else self._in_latest(tx, phrases, wish)
             if nth is None or len(found) == limit:
                 return found
             wish |= {"below": nth, "most": limit - len(found)}
-        if not postgres:
-            return found + _keys(tx, self._in_fts, wish)
-        # Without these the planner, which cannot know how rare a phrase is, looks through the whole table at times.
-        tx.execute(_GIN_SETTINGS)
-        return found + _keys(tx, self._in_gin, wish)
+        return found + _keys(tx, self._in_gin if postgres else self._in_fts, wish)
 
     def _in_latest(self, tx: Tx, phrases: Sequence[Phrase], wish: dict[str, Any]) -> list[int]:
         texts = {f"text_{number}": _in_text(phrase) for number, phrase in enumerate(phrases)}
@@ -133,6 +143,14 @@ def create_index(connection: Connection, searched: str) -> None:
     """Index the column `words` of the table `searched`, in a migration."""
     for statement in _CREATE[connection.dialect.name]:
         connection.execute(text(statement.format(table=searched, index=searched + _SUFFIX)))
+
+
+def index_spans(connection: Connection, searched: str) -> None:
+    """Make PostgreSQL's index anew, with the spans of time that rows lie in; FTS5 needs none."""
+    if connection.dialect.name == "postgresql":
+        index = searched + _SUFFIX
+        connection.execute(text(f"DROP INDEX {index}"))
+        connection.exec_driver_sql(spans.CREATE_INDEX.format(index=index, table=searched))
 
 
 def drop_index(connection: Connection, searched: str) -> None:
@@ -213,12 +231,24 @@ def _as_tsquery(phrases: Sequence[Phrase]) -> str:
     return " & ".join(f"({_as_followed(phrase)})" for phrase in phrases)
 
 
+def _as_pairs(phrases: Sequence[Phrase]) -> str:
+    """What the index can answer alone: the words of all phrases, and which of them follow each other."""
+    asked = [word for phrase in phrases for word in phrase.words]
+    asked += [spans.pair(*two) for phrase in phrases for two in pairwise(phrase.words)]
+    return " & ".join(f"'{word}'" for word in dict.fromkeys(asked))
+
+
 def _as_followed(phrase: Phrase) -> str:
     return " <-> ".join(f"'{word}'" for word in phrase.words) + (":*" if phrase.is_prefix else "")
 
 
 def _as_tsvector(words: str) -> str:
     places: dict[str, list[str]] = {}
+    pairs: set[str] = set()
+    before = MARK
     for place, word in enumerate(words.split(), 1):
         places.setdefault(word, []).append(str(place))
-    return " ".join(f"'{word}':{','.join(at)}" for word, at in places.items())
+        if word[0] != MARK and before[0] != MARK:
+            pairs.add(spans.pair(before, word))
+        before = word
+    return " ".join([*(f"'{word}':{','.join(at)}" for word, at in places.items()), *pairs])

@@ -12,24 +12,24 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import RootTransaction
 
 from conselho.db import failures
 from conselho.db.failures import Kind
 from conselho.db.prepared import Statements
+from conselho.db.riders import Riders
 from conselho.db.tx import Tx
 from conselho.db.waiting import Job
 from conselho.db.watch import Watch
-from conselho.errors import DatabaseGone, Refused
+from conselho.errors import DatabaseGone, Refused, Unavailable
 
 TRIES_MAX = 5  # of a group that met a deadlock; two rivals with jitter part after two or three
 AGAIN_SECONDS = 0.02  # the first pause before another try, doubled each time, half of it jitter
 AGAIN_SECONDS_MAX = 10.0  # no group holds the writer for longer than this with tries
-
-_POSTGRES_NOW = text("SELECT clock_timestamp()")
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class Groups:
         self, engine: Engine, watch: Watch, now: Callable[[], datetime] | None, wall: Callable[[], datetime]
     ) -> None:
         """`now` overrules the database's clock; `wall` is read where the database has none."""
+        self.riders = Riders()
         self._engine = engine
         self._watch = watch
         self._now = now or (None if engine.dialect.name == "postgresql" else wall)
@@ -60,8 +61,11 @@ class Groups:
         self._tx: Tx | None = None
         self._trouble: Kind | None = None
 
-    def run(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Run the units and commit; each job then holds its value or its error. Returns the topics."""
+    def run(self, jobs: list[Job]) -> tuple[str, ...]:
+        """Run the units and commit; each job then holds its value or its error. Returns the topics.
+
+        Riders that come along are added to `jobs`.
+        """
         savepoints = False
         reconnected = False
         tries = 0
@@ -105,25 +109,27 @@ class Groups:
             except Exception:  # noqa: BLE001 - a broken connection may fail in any way; it is gone either way
                 connection.invalidate()
 
-    def _attempt(self, jobs: Sequence[Job], *, savepoints: bool) -> tuple[str, ...]:
+    def _attempt(self, jobs: list[Job], *, savepoints: bool) -> tuple[str, ...]:
         """One transaction, from BEGIN to COMMIT. Raises: GroupFailed."""
         connection, transaction = self._begin()
         with self._watch.over(connection):
             return self._run_and_commit(connection, transaction, jobs, savepoints=savepoints)
 
     def _run_and_commit(
-        self, connection: Connection, transaction: RootTransaction, jobs: Sequence[Job], *, savepoints: bool
+        self, connection: Connection, transaction: RootTransaction, jobs: list[Job], *, savepoints: bool
     ) -> tuple[str, ...]:
         tx = self._tx = Tx(connection, self._latest, self._statements)
         try:
-            for name in sorted({job.lock for job in jobs if job.lock is not None}):
-                tx.take_lock(name)
-            tx.now = self._read_now(connection)
+            tx.now = self._later(tx.begin(sorted({job.lock for job in jobs if job.lock is not None})))
+            run = partial(_run_in_savepoint, connection, tx) if savepoints else partial(_run, tx)
             for job in jobs:
-                if savepoints:
-                    _run_in_savepoint(connection, tx, job)
+                run(job)
+            for rider in self.riders.board(tx.topics):
+                jobs.append(rider)
+                if rider.lock is None or tx.try_lock(rider.lock):
+                    run(rider)
                 else:
-                    _run(tx, job)
+                    rider.error = Unavailable("this could not be done along with another: do it by itself")
             tx.apply_collected()
         except Exception as error:  # noqa: BLE001 - whatever a unit raises, the others must not feel it
             raise self._rolled_back(transaction, error) from None
@@ -146,21 +152,24 @@ class Groups:
     def _begin(self) -> tuple[Connection, RootTransaction]:
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection = self._connect()
             return self._connection, self._connection.begin()
         except Exception as error:  # noqa: BLE001 - sorted by what it means, and passed on
             kind = failures.kind_of(error)
             self.close()
             raise GroupFailed(Kind.GONE if kind is Kind.UNIT else kind, error, begun=False) from None
 
-    def _read_now(self, connection: Connection) -> datetime:
-        moment: Any = None
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        driver: Any = connection.connection.dbapi_connection
         if connection.dialect.name == "postgresql":
-            # The first statement, which is what begins a transaction there, so it is made in any case.
-            moment = connection.execute(_POSTGRES_NOW).scalar_one()
-        if self._now is not None:
-            moment = self._now()
-        self._latest = max(self._latest, moment.astimezone(UTC))
+            driver.autocommit = True  # else the driver says BEGIN by itself, which is a message of its own
+        return connection
+
+    def _later(self, moment: datetime | None) -> datetime:
+        """The database's moment, or that of our clock where it has none, and never one before the last."""
+        told = cast("datetime", moment) if self._now is None else self._now()
+        self._latest = max(self._latest, told.astimezone(UTC))
         return self._latest
 
     def _rolled_back(self, transaction: RootTransaction, error: Exception) -> GroupFailed:

@@ -62,7 +62,7 @@ class Prepared:
                 cursor.execute(self._sql, self._values(parameters or {}))
             return Rows(self._metadata, self._fetched(cursor) if self._types else None, cursor.rowcount)
         except self._dialect.loaded_dbapi.Error as error:
-            raise self._wrapped(error, driver, cursor) from error
+            raise told(error, self._sql, self._dialect, driver, cursor) from error
         finally:
             cursor.close()
 
@@ -104,17 +104,19 @@ class Prepared:
             values[place] = convert(values[place])
         return tuple(values)
 
-    def _wrapped(self, error: Any, driver: Any, cursor: Any) -> BaseException:
-        wrapped: BaseException = DBAPIError.instance(
-            self._sql,
-            None,
-            error,
-            self._dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=self._dialect.is_disconnect(error, driver, cursor),
-            dialect=self._dialect,
-        )
-        return wrapped
+
+def told(error: Any, sql: str, dialect: Dialect, driver: Any, cursor: Any) -> BaseException:
+    """The driver's error as SQLAlchemy would raise it."""
+    wrapped: BaseException = DBAPIError.instance(
+        sql,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=dialect.is_disconnect(error, driver, cursor),
+        dialect=dialect,
+    )
+    return wrapped
 
 
 class _Known:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable
@@ -21,13 +22,14 @@ from conselho.db import engine, failures
 from conselho.db.failures import Kind
 from conselho.db.group import Groups
 from conselho.db.prepared import Parameters, Statements
+from conselho.db.riders import Ride
 from conselho.db.tx import Sink, Tx, bulk, takes_lock
 from conselho.db.waiting import Job
 from conselho.db.watch import ANSWER_SECONDS_MAX, Watch
 from conselho.db.writer import OnCommit, OnFatal, Writer, end_process
 from conselho.errors import Overloaded, Unavailable
 
-__all__ = ["Database", "Sink", "Tx", "bulk", "takes_lock"]
+__all__ = ["Database", "Ride", "Sink", "Tx", "bulk", "takes_lock"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -86,6 +88,19 @@ class Database:
         waiter: asyncio.Future[T] = loop.create_future()
         self._writer.put(Job(unit, args, kwargs, waiter, loop))
         return await waiter
+
+    def ride(self, topic: str, unit: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> Ride[T]:
+        """Run `unit` once, as the last one of the next transaction here that signals `topic`.
+
+        It may never come to that: other processes signal too, and what they commit takes nobody along.
+
+        Raises: Unavailable after `close`.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        job = Job(unit, args, kwargs, waiter, loop)
+        self._writer.put_along(topic, job)
+        return Ride(waiter, partial(self._writer.withdraw, job))
 
     def submit(self, unit: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """`write` for plain threads. Raises at once: Overloaded, Unavailable."""

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import visitors
 
-from conselho.db.prepared import Parameters, Rows, Statements
+from conselho.db.prepared import Parameters, Rows, Statements, told
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -30,6 +30,8 @@ LOCK_ATTRIBUTE = "_conselho_group_lock"
 BULK_ATTRIBUTE = "_conselho_bulk"
 
 _TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:number)")
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
+_CLOCK = "SELECT clock_timestamp()"
 _DML = frozenset({"insert", "update", "delete"})
 
 
@@ -158,11 +160,41 @@ class Tx:
         """What was signalled, each once, in order."""
         return tuple(dict.fromkeys(self._topics))
 
+    def begin(self, locks: Sequence[str]) -> datetime | None:
+        """Begin on PostgreSQL, take advisory locks, and return what time it is there then: all in one message.
+
+        SQLite has begun already, has one writer, and no clock.
+        """
+        if not self._postgres:
+            return None
+        words = ["BEGIN", *(f"SELECT pg_advisory_xact_lock({lock_number(name)})" for name in locks), _CLOCK]
+        sql = "; ".join(words)
+        cursor = self._driver.cursor()
+        try:
+            cursor.execute(sql)
+            while cursor.nextset():
+                pass
+            (moment,) = cursor.fetchone()
+        except self._connection.dialect.loaded_dbapi.Error as error:
+            raise told(error, sql, self._connection.dialect, self._driver, cursor) from error
+        finally:
+            cursor.close()
+        self._locks.update(locks)
+        return cast("datetime", moment)
+
     def take_lock(self, name: str) -> None:
         """Take the advisory lock `name` until the transaction ends. SQLite has one writer, and needs none."""
         if self._postgres and name not in self._locks:
             self.execute(_TAKE_LOCK, {"number": lock_number(name)}).close()
             self._locks.add(name)
+
+    def try_lock(self, name: str) -> bool:
+        """Take the advisory lock `name` until the transaction ends, unless another process has it."""
+        if self._postgres and name not in self._locks:
+            if not self.execute(_TRY_LOCK, {"number": lock_number(name)}).scalar_one():
+                return False
+            self._locks.add(name)
+        return True
 
     def unit_begins(self) -> None:
         """Remember where things stand, so that a unit that refuses leaves nothing behind."""

@@ -33,6 +33,7 @@ class Writer:
 
     def __init__(self, groups: Groups, on_commit: OnCommit | None, on_fatal: OnFatal) -> None:
         self._groups = groups
+        self._riders = groups.riders
         self._on_commit = on_commit
         self._on_fatal = on_fatal
         self._waiting = Waiting()
@@ -43,13 +44,21 @@ class Writer:
         """Raises: Overloaded, Unavailable."""
         self._waiting.put(job)
 
+    def put_along(self, topic: str, job: Job) -> None:
+        """Raises: Unavailable."""
+        self._riders.wait(topic, job)
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a rider back; False if it does not wait any more."""
+        return self._riders.leave(job)
+
     def close(self, timeout_seconds: float) -> bool:
         """Let what waits be written, then stop. False: the time was over first; who waits is told."""
         self._waiting.close()
         if self._thread is threading.current_thread():
             return False
         self._thread.join(timeout_seconds)
-        self._refuse(self._waiting.take_all(), Unavailable)
+        self._refuse(self._waiting.take_all() + self._riders.close(), Unavailable)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -58,7 +67,7 @@ class Writer:
                 pass
         except BaseException as error:  # noqa: BLE001 - the thread's top: no error may pass unseen
             self._waiting.close()
-            self._refuse(self._waiting.take_all(), Unavailable)
+            self._refuse(self._waiting.take_all() + self._riders.close(), Unavailable)
             self._on_fatal(error)
         finally:
             self._groups.close()

@@ -9,13 +9,15 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Row
+
 from conselho import errors, ids
-from conselho.db.session import Database
+from conselho.db.session import Database, Ride
 from conselho.events.signals import Signals
 from conselho.executions import endings, leases, queue
 from conselho.executions.endings import LogEnd
@@ -46,6 +48,7 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._fallen: dict[str, Run] = {}  # whose carrying failed: the agent may live
         self._stopping = False
+        self._ride: Ride[list[Row[Any]]] | None = None  # the claim of what will be enqueued here
 
     @property
     def running(self) -> int:
@@ -75,13 +78,14 @@ class Worker:
         return len(taken_up)
 
     async def claim_next(self) -> bool:
-        """Fill the free seats; True if there may be more to claim at once."""
-        free = self.facts.seats - len(self._runs)
-        if free <= 0 or self._stopping:
-            return False
-        for row in await self._context.database.write(queue.claim, self._holder, free, self._context.lease):
-            run = Run(self._context, row)
-            self._carry(run, run.begin())
+        """Fill the free seats; what is left of them waits for whoever enqueues next in this process."""
+        await self._take_back_ride()
+        if self._free_seats() > 0:
+            database, lease = self._context.database, self._context.lease
+            self._begin_all(await database.write(queue.claim, self._holder, self._free_seats(), lease))
+            if (free := self._free_seats()) > 0:
+                self._ride = database.ride(queue.WAKE, queue.claim, self._holder, free, lease)
+                self._ride.result.add_done_callback(self._ride_over)
         return False
 
     async def renew(self) -> None:
@@ -114,6 +118,8 @@ class Worker:
     def end_claiming(self) -> None:
         """Begin nothing new; what is held goes on."""
         self._stopping = True
+        if self._ride is not None:
+            self._ride.withdraw()
 
     async def end_all(self) -> int:
         """Cancel every run and wait for its end; returns how many have not ended in the time a tree is given."""
@@ -133,6 +139,7 @@ class Worker:
     async def stop(self) -> None:
         """Stop following; the agents run on and are found again by the next start."""
         self.end_claiming()
+        await self._take_back_ride()
         launching = [asyncio.ensure_future(_launch_of(run, self._tasks[run.id])) for run in self._runs.values()]
         if launching:
             await asyncio.wait(launching, timeout=LAUNCH_WAIT_SECONDS)
@@ -141,6 +148,24 @@ class Worker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._context.database.write(leases.leave, self.facts)
+
+    def _free_seats(self) -> int:
+        return 0 if self._stopping else self.facts.seats - len(self._runs)
+
+    async def _take_back_ride(self) -> None:
+        """Have no claim under way: seats are given away once."""
+        ride, self._ride = self._ride, None
+        if ride is not None and not ride.withdraw():
+            await asyncio.wait([ride.result])
+
+    def _ride_over(self, ride: "asyncio.Future[list[Row[Any]]]") -> None:
+        if not ride.cancelled() and ride.exception() is None:  # else: what it would have claimed is still there
+            self._begin_all(ride.result())
+
+    def _begin_all(self, rows: Iterable[Row[Any]]) -> None:
+        for row in rows:
+            run = Run(self._context, row)
+            self._carry(run, run.begin())
 
     def _take_up_again(self, fallen: Run) -> None:
         place = RunDirectory.find(self._context.settings.runs_dir, fallen.id)

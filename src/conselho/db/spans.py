@@ -1,0 +1,115 @@
+"""How does GIN, which knows no order, find the newest rows that have some words? Span by span.
+
+Its index also knows in which spans of time a row lies, of four lengths. So it can be asked for the rows of one span
+alone, for a part of what all would cost. The walk goes from the newest span to older ones: where little was found the
+next span is a longer one, where too much was found it is a shorter one. Rare words are thus settled with a few long
+spans, frequent ones with a short one, and words long out of use by long empty ones.
+
+Surprising:
+- A span is asked for without order and up to a limit: GIN's findings are cheap, to look each up in the table is not.
+- The conditions on the key are written so that no index serves them: the planner would rather walk the key's.
+- `<->` makes PostgreSQL look into every row that has all words of a phrase. So the index is asked for those words and
+  for their `pair`s, which needs no look, and the phrase is looked for in what was found, the newest first.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from sqlalchemy import ARRAY, BigInteger, Select, Table, any_, bindparam, cast, func, literal_column, select, text
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from conselho.db.tx import Tx
+
+PAIR = "+"  # no word begins so
+SHIFTS = (42, 46, 50, 54)  # of a key, whose lowest 20 bits are within a millisecond: 70 minutes to 200 days
+FIRST = 1  # 19 hours
+SPAN_ROWS = 2_000  # found in a span, some 3 ms; with more of them a shorter one is asked for
+LOOKED_AT_ONCE = 100  # rows that are looked into for a phrase; a page is filled from so many
+PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
+
+_ALL = len(SHIFTS)  # beyond the longest span: everything
+_KEY_MIN = -(1 << 63)
+_SPANS = "ARRAY[" + ", ".join(f"({{key}} >> {shift}) * 4 + {level}" for level, shift in enumerate(SHIFTS)) + "]"
+CREATE_INDEX = (
+    f"CREATE INDEX {{index}} ON {{table}} USING gin (words, ({_SPANS.format(key='key')}))"
+    f" WITH (gin_pending_list_limit = {PENDING_KILOBYTES})"
+)
+
+
+class Spans:
+    """The walk through one table."""
+
+    def __init__(self, searched: Table, span_rows: int = SPAN_ROWS) -> None:
+        self._most = span_rows
+        key = searched.c.key
+        asked = cast(bindparam("asked"), TSQUERY)
+        fits = searched.c.words.op("@@", is_comparison=True)(asked)
+        plain_key = key + literal_column("0")
+        between = (plain_key < bindparam("below"), plain_key >= bindparam("at_least"))
+        spans = _SPANS.format(key=f"{searched.name}.key")
+        in_span = text(f"{spans} @> ARRAY[CAST(:span AS bigint)]")
+        self._everywhere = select(key).where(fits, *between).limit(bindparam("most"))
+        self._in_span = self._everywhere.where(in_span)
+        self._in_shortest: Select[Any] = (
+            select(key).where(fits, *between, in_span).order_by(plain_key.desc()).limit(bindparam("most"))
+        )
+        self._oldest = select(func.min(key))
+        self._fitting = select(key).where(key == any_(bindparam("keys", type_=ARRAY(BigInteger))), fits)
+
+    def newest(
+        self, tx: Tx, words: str, phrases: str | None, *, below: int, at_least: int, limit: int
+    ) -> list[int]:
+        """The greatest keys in [at_least, below), falling, at most `limit`.
+
+        `words`: a tsquery that the index answers by itself; `phrases`: one for which the rows are looked into.
+        """
+        found: list[int] = []
+        level = FIRST
+        full: list[tuple[int, int]] = []  # spans in which there is too much: their starts and levels
+        while below > at_least and len(found) < limit:
+            start = max(at_least, _start(level, below - 1))
+            keys = self._found(tx, words, level, below, start)
+            if level > 0 and len(keys) > self._most:
+                if level == _ALL:
+                    at_least = max(at_least, tx.execute(self._oldest).scalar_one())
+                full.append((start, level))
+                level -= 1
+                continue
+            keys.sort(reverse=True)
+            wanted = limit - len(found)
+            found += keys[:wanted] if phrases is None else self._having(tx, phrases, keys, wanted)
+            below = keys[-1] if len(keys) > self._most else start  # nothing is shorter than the shortest
+            while full and below <= full[-1][0]:
+                full.pop()
+            level = min(level + 1, full[-1][1] - 1 if full else _ALL)
+        return found
+
+    def _found(self, tx: Tx, words: str, level: int, below: int, at_least: int) -> list[int]:
+        wish: dict[str, Any] = {"asked": words, "below": below, "at_least": at_least, "most": self._most + 1}
+        if level == _ALL:
+            return _keys(tx, self._everywhere, wish)
+        wish["span"] = ((below - 1) >> SHIFTS[level]) * 4 + level
+        return _keys(tx, self._in_shortest if level == 0 else self._in_span, wish)
+
+    def _having(self, tx: Tx, phrases: str, keys: Sequence[int], wanted: int) -> list[int]:
+        found: list[int] = []
+        for first in range(0, len(keys), LOOKED_AT_ONCE):
+            wish = {"asked": phrases, "keys": keys[first : first + LOOKED_AT_ONCE]}
+            found += sorted(_keys(tx, self._fitting, wish), reverse=True)
+            if len(found) >= wanted:
+                return found[:wanted]
+        return found
+
+
+def pair(first: str, second: str) -> str:
+    """What stands in the index for two words that follow each other: for a few other pairs, too."""
+    return f"{PAIR}{crc32(f'{first} {second}'.encode()) & 0xFFFF:04x}"
+
+
+def _start(level: int, key: int) -> int:
+    return _KEY_MIN if level == _ALL else key >> SHIFTS[level] << SHIFTS[level]
+
+
+def _keys(tx: Tx, statement: Select[Any], wish: dict[str, Any]) -> list[int]:
+    return [int(row[0]) for row in tx.execute(statement, wish)]
