@@ -1,6 +1,7 @@
 # Thin on purpose: it makes .venv and calls the project's own tools.
 PYTHON ?= python3
 VENV := .venv
+NEWEST := .newest
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ONCE ?=
@@ -12,7 +13,7 @@ ONLY ?=
 QUICK ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format dev torture bench reference lock clean
+.PHONY: help setup demo test newest check format dev torture bench reference lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ demo: $(INSTALLED) ## Run real analyses over a repository (REPO=path, ONCE=1 end
 
 test: $(INSTALLED) ## Run every test, on SQLite and on PostgreSQL
 	@$(BIN)/python scripts/test.py $(ARGS)
+
+newest: ## Run the tests on the newest releases that pyproject.toml allows, not the locked ones
+	@$(PYTHON) scripts/newest.py $(NEWEST) $(ARGS)
 
 check: $(INSTALLED) ## Lint, formatting, types and floors
 	@$(BIN)/ruff check .
@@ -56,5 +60,5 @@ lock: $(INSTALLED) ## Resolve the lock files again from pyproject.toml (KEEP=1: 
 	@$(BIN)/uv pip compile -q $(if $(KEEP),,--upgrade) --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 
-clean: ## Remove .venv, caches and the demo's data
-	@rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove environments, caches and the demo's data
+	@rm -rf $(VENV) $(NEWEST) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
