@@ -11,11 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Integer,
     Row,
-    Subquery,
     bindparam,
     delete,
     func,
@@ -24,9 +22,9 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from conselho import errors, ids
 from conselho.db.session import Tx, takes_lock
@@ -128,41 +126,38 @@ LANE = _mine
 _candidate = Execution.__table__.alias("candidate")
 
 
-def _next(limit: int | BindParameter[int]) -> Subquery:
-    """Who may be claimed next: highest priority and oldest first, none whose lane is full now."""
-    return (
-        select(_candidate.c.id, _candidate.c.lanes)
-        .where(
-            _candidate.c.status == _QUEUED,
-            or_(_candidate.c.not_before.is_(None), _candidate.c.not_before <= bindparam("now")),
-            or_(_candidate.c.start_before.is_(None), _candidate.c.start_before > bindparam("now")),
-            ~select(_mine.c.key).where(_mine.c.execution_id == _candidate.c.id, IS_CROWDED).exists(),
-        )
-        .order_by(_candidate.c.rank, _candidate.c.id)
-        .limit(limit)
-        .subquery("next")
+_next = (
+    select(_candidate.c.id, _candidate.c.rank, _candidate.c.lanes)
+    .where(
+        _candidate.c.status == _QUEUED,
+        or_(_candidate.c.not_before.is_(None), _candidate.c.not_before <= bindparam("now")),
+        or_(_candidate.c.start_before.is_(None), _candidate.c.start_before > bindparam("now")),
+        ~select(_mine.c.key).where(_mine.c.execution_id == _candidate.c.id, IS_CROWDED).exists(),
     )
-
-
-def _claim_of(chosen: ColumnElement[bool]) -> ReturningUpdate[Any]:
-    return (
-        update(Execution)
-        .where(chosen, Execution.status == Status.QUEUED)
-        .values(
-            status=Status.CLAIMED,
-            fence=Execution.fence + 1,
-            worker_id=bindparam("holder_id"),
-            worker=bindparam("holder_name"),
-            lease_until=bindparam("until"),
-            waiting_for=None,
-        )
-        .returning(*Execution.__table__.c)
+    .order_by(_candidate.c.rank, _candidate.c.id)
+    .limit(bindparam("seats", type_=Integer))
+    .cte("next")
+)
+_laneless = select(_next.c.id).where(_next.c.lanes.is_(None))
+_first_in_a_lane = select(_next.c.id).where(_next.c.lanes.is_not(None)).order_by(_next.c.rank, _next.c.id).limit(1)
+# Looked at in the rows that were found, and of no use to an index: SQLite would go through the whole queue by it.
+_still_queued = Execution.status.concat("") == Status.QUEUED
+_CLAIM = (
+    update(Execution)
+    .where(
+        Execution.id.in_(union_all(_laneless, select(_first_in_a_lane.subquery().c.id))),
+        _still_queued,
     )
-
-
-_several, _first = _next(bindparam("seats", type_=Integer)), _next(1)
-_CLAIM_LANELESS = _claim_of(Execution.id.in_(select(_several.c.id).where(_several.c.lanes.is_(None))))
-_CLAIM_ONE = _claim_of(Execution.id == select(_first.c.id).scalar_subquery())
+    .values(
+        status=Status.CLAIMED,
+        fence=Execution.fence + 1,
+        worker_id=bindparam("holder_id"),
+        worker=bindparam("holder_name"),
+        lease_until=bindparam("until"),
+        waiting_for=None,
+    )
+    .returning(*Execution.__table__.c)
+)
 _HOLD_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).values(held=True)
 _FREE_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).values(held=False)
 
@@ -171,17 +166,18 @@ _FREE_LANES = update(Lane).where(Lane.execution_id == bindparam("held_id")).valu
 def claim(tx: Tx, holder: Holder, seats: int, lease: timedelta) -> list[Row[Any]]:
     """Take up to `seats` executions, highest priority and oldest first, none whose lane is full.
 
-    The lock makes counting a lane and entering it one act also between processes. Those that are in no lane come
-    at once; the others one by one, because each may fill the lane of the next.
+    The lock makes counting a lane and entering it one act also between processes. One statement takes all that are in
+    no lane, and one that is: it may fill the lane of the next, so that is looked at again.
     """
-    if seats <= 0:
-        return []
+    claimed: list[Row[Any]] = []
     wish = {"now": tx.now, "holder_id": holder.id, "holder_name": holder.name, "until": tx.now + lease}
-    claimed = list(tx.execute(_CLAIM_LANELESS, wish | {"seats": seats}))
-    while len(claimed) < seats and (row := tx.execute(_CLAIM_ONE, wish).one_or_none()) is not None:
-        if row.lanes:
-            tx.execute(_HOLD_LANES, {"held_id": row.id})
-        claimed.append(row)
+    while len(claimed) < seats:
+        rows = tx.execute(_CLAIM, wish | {"seats": seats - len(claimed)}).all()
+        claimed += rows
+        in_lanes = [row for row in rows if row.lanes]
+        if not in_lanes:
+            break
+        tx.execute(_HOLD_LANES, [{"held_id": row.id} for row in in_lanes])
     claimed.sort(key=lambda row: (row.rank, row.id))
     for row in claimed:
         events.append(tx, "execution.claimed", execution_id=row.id, data={"worker": holder.name, "fence": row.fence})
