@@ -3,7 +3,8 @@
 Every test gets a fresh one, already migrated: a copy of a template. SQLite's template is a file; PostgreSQL's is
 a database on a server: that of `CONSELHO_TEST_POSTGRES_URL`, else the one that answers on 127.0.0.1:5432, else a
 private one, started from whatever PostgreSQL is installed and shared by all workers of one run. The private one need
-not wait for the disk, so a fresh database takes it 20 ms, and any other 60 to 300.
+not wait for the disk, so a fresh database takes it 20 ms, and any other 60 to 300. What killed runs left on it is
+dropped meanwhile: see `leftovers`.
 """
 
 import fcntl
@@ -11,10 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
-import uuid
-from collections.abc import Iterator
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from conselho.db import engine, migrate
+from tests import leftovers
 
 DROPS_WAITING_MAX = 5  # each takes seconds where many test at once on a server that waits for its disk
 URL_VARIABLE = "CONSELHO_TEST_POSTGRES_URL"
@@ -45,24 +46,34 @@ def make_sqlite_template(path: Path) -> Path:
 
 
 class Postgres:
-    """A server, and this worker's template on it.
+    """A server, and this worker's template and databases on it, which carry its mark.
 
     Making a database means waiting, for the disk where there is one to wait for. So the next one is made while a
     test runs, and the last one is dropped meanwhile.
     """
 
-    def __init__(self, url: str, template: str) -> None:
-        self._url = url
-        self._template = template
+    def __init__(self, url: str) -> None:
+        self.url = _driver_url(url)
+        # Every database is made by this one: without it we would have no mark any more, and make none.
+        self._owner = psycopg.connect(self.url, autocommit=True, connect_timeout=5)
+        self.mark = leftovers.take_mark(self._owner)
+        self._template = f"conselho_template_{self.mark}"
+        self._numbers = count(1)
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="database-maker")
         self._dropper = ThreadPoolExecutor(1, thread_name_prefix="database-dropper")
         self._next: Future[str] | None = None
         self._dropping: list[Future[None]] = []
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="database-sweeper")
+        self._sweeping: Future[None] | None = None
+        self._is_over = threading.Event()
+
+    def sweep(self) -> None:
+        """Begin to drop what killed runs left; what is left of it when we close is left to the next run."""
+        self._sweeping = self._sweeper.submit(leftovers.drop, self.url, self._is_over)
 
     def make_template(self) -> None:
         """Make and migrate what every test's database is a copy of."""
-        with self._administrator() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._template)))
+        self._owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._template)))
         migrate.upgrade(self._url_of(self._template))
 
     def make(self) -> str:
@@ -87,30 +98,26 @@ class Postgres:
         if self._next is not None:
             self.drop(self._url_of(self._next.result()))
         self.drop(self._url_of(self._template))
-        for dropping in self._dropping:
-            dropping.result()
-        self._maker.shutdown()
-        self._dropper.shutdown()
+        self._is_over.set()
+        for ending in (*self._dropping, *filter(None, [self._sweeping])):
+            ending.result()
+        for executor in (self._maker, self._dropper, self._sweeper):
+            executor.shutdown()
+        self._owner.close()
 
     def _make(self) -> str:
-        name = f"conselho_test_{uuid.uuid4().hex[:16]}"
-        with self._administrator() as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(self._template))
-            )
+        name = f"conselho_test_{self.mark}_{next(self._numbers)}"
+        self._owner.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(self._template))
+        )
         return name
 
     def _drop(self, name: str) -> None:
-        with self._administrator() as connection:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _url_of(self, name: str) -> str:
-        return make_url(self._url).set(database=name).render_as_string(hide_password=False)
-
-    @contextmanager
-    def _administrator(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-        with psycopg.connect(_driver_url(self._url), autocommit=True, connect_timeout=5) as connection:
-            yield connection
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
 
 def open_postgres(shared: Path, worker: str) -> Postgres | None:
@@ -122,7 +129,9 @@ def open_postgres(shared: Path, worker: str) -> Postgres | None:
     url = url or _private(shared, is_worker=worker != "master")
     if url is None:
         return None
-    server = Postgres(url, f"conselho_template_{worker}_{os.getpid()}")
+    server = Postgres(url)
+    if worker in {"master", "gw0"}:  # one of each run
+        server.sweep()
     server.make_template()
     return server
 
