@@ -91,7 +91,7 @@ def probe(tx: Tx) -> None:
 
 
 def _write(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    tx.execute(_INSERT, rows if len(rows) > 1 else rows[0])  # one alone costs PostgreSQL's driver half of many
+    tx.execute(_INSERT, rows)
     tx.signal(TOPIC)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Integer, Row, bindparam, delete, or_, select, update
 
 from conselho import errors, ids
 from conselho.db.session import Tx
@@ -63,17 +63,20 @@ _OUTCOME_FIELDS = (
     "duration_seconds", "input_tokens", "output_tokens", "cost_usd", "session",
 )  # fmt: skip
 
+_log_lines: BindParameter[int] = bindparam("new_log_lines", type_=Integer)
+_stored = select(LogHead.last_seq).where(LogHead.execution_id == bindparam("run_id")).scalar_subquery()
 _END = (
     update(Execution)
     .where(
         Execution.id == bindparam("run_id"),
         Execution.status == bindparam("source"),
         Execution.fence == bindparam("run_fence"),
+        or_(_log_lines == 0, _stored >= _log_lines),
     )
     .values(
         **{name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _OUTCOME_FIELDS},
         completed_at=bindparam("new_completed_at", type_=Execution.__table__.c.completed_at.type),
-        log_lines=bindparam("new_log_lines"),
+        log_lines=_log_lines,
         log_bytes=bindparam("new_log_bytes"),
         lease_until=None,
         unreachable_since=None,
@@ -95,7 +98,7 @@ _NOTE = (
     .where(Execution.id == bindparam("run_id"), Execution.status == Status.LOST)
     .values(note=bindparam("late"))
 )
-_HEAD = select(LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == bindparam("run_id"))
+_HEAD = select(LogHead.last_seq).where(LogHead.execution_id == bindparam("run_id"))
 _LEAVE_LANES = delete(Lane).where(Lane.execution_id == bindparam("run_id"))
 _ASK = (
     update(Execution)
@@ -118,12 +121,11 @@ def finish(tx: Tx, execution_id: str, fence: int, outcome: Outcome, source: Stat
     Raises: errors.Conflict while lines of its log that the outcome counts on are not stored.
     """
     states.arrow(source, outcome.status, _verb(source, outcome.status))
-    head = tx.execute(_HEAD, {"run_id": execution_id}).one_or_none()
-    stored = 0 if head is None else head.last_seq
-    if stored < outcome.log.last_seq:
-        raise errors.Conflict(f"the log of {execution_id} ends at line {stored}, not yet at {outcome.log.last_seq}")
     if _end(tx, execution_id, fence, source, outcome):
         return True
+    stored = tx.execute(_HEAD, {"run_id": execution_id}).scalar_one_or_none() or 0
+    if stored < outcome.log.last_seq:
+        raise errors.Conflict(f"the log of {execution_id} ends at line {stored}, not yet at {outcome.log.last_seq}")
     said = outcome.summary or outcome.error or outcome.reason or "no summary"
     keep_late_report(tx, execution_id, f"reported later: {outcome.status}, {said}")
     return False

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from conselho import errors, ids
-from conselho.db.session import Tx, takes_lock
+from conselho.db.session import Sink, Tx, takes_lock
 from conselho.db.upsert import insert_if_absent, insert_or_replace
 from conselho.events import log as events
 from conselho.executions import endings, states
@@ -202,9 +202,16 @@ def start(tx: Tx, execution_id: str, fence: int, lease: timedelta) -> bool:
     wish = {"run_id": execution_id, "run_fence": fence, "now": tx.now, "until": tx.now + lease}
     if tx.execute(_START, wish).one_or_none() is None:
         return False
-    tx.execute(_HEAD, {"execution_id": execution_id, "fence": fence, "last_seq": 0, "bytes": 0})
+    tx.collect(_HEADS, {"execution_id": execution_id, "fence": fence, "last_seq": 0, "bytes": 0})
     events.append(tx, "execution.started", execution_id=execution_id, data={"fence": fence})
     return True
+
+
+def _begin_logs(tx: Tx, heads: list[dict[str, Any]]) -> None:
+    tx.execute(_HEAD, heads)
+
+
+_HEADS: Sink[dict[str, Any]] = Sink(name="log_heads", rank=20, apply=_begin_logs)
 
 
 _GIVE_BACK = (
