@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from conselho import ids
-from conselho.worker import shim
+from conselho.worker import run, shim
 from conselho.worker.spool import Frame, SpoolReader, Stream
 
-SHIM = str(Path(shim.__file__).with_name("shim_main.py"))
 PYTHON = (os.path.realpath(sys.executable), "-I", "-S", "-c")
 # Far more than a busy machine needs: only a test that has failed waits so long.
 PATIENCE_SECONDS = 40.0
@@ -69,7 +68,7 @@ class Shim:
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", SHIM, str(self.path), str(lock), *map(str, keep)],
+            [sys.executable, *run.SHIM, str(self.path), str(lock), *map(str, keep)],
             pass_fds=(lock, *keep, *leak),
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -94,6 +94,15 @@ def test_a_file_that_is_not_whole_says_nothing_but_that_it_is_there(tmp_path: Pa
     assert (place.spec(), place.spawned(), place.exit()) == ({}, {}, None)
 
 
+@pytest.mark.parametrize("said", [b"", bytes(4096), b'{"ended": "ex', b'{"ended": "exit"}'])
+def test_a_last_word_counts_before_it_has_its_name_if_it_is_whole(tmp_path: Path, said: bytes) -> None:
+    place = RunDirectory(tmp_path)
+    (tmp_path / "exit.json.reserved").write_bytes(said.ljust(4096))
+    assert place.exit() == ({"ended": "exit"} if said.endswith(b"}") else None)
+    (tmp_path / "exit.json").write_text('{"ended": "timeout"}')
+    assert place.exit() == {"ended": "timeout"}
+
+
 def test_asking_again_changes_neither_the_reason_nor_anything(tmp_path: Path) -> None:
     with made(tmp_path) as place:
         place.ask_to_end("cancelled")

@@ -39,9 +39,25 @@ def test_the_last_word_fits_its_room_and_every_process_is_counted(killed: list[s
     assert len(said["left"]) + said["left_more"] == len(left)
 
 
-def test_a_file_is_whole_under_its_last_name_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fact_is_whole_under_its_name_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shim_files.write_durably("new", bytes(4096))
-    shim_files.write_durably("new", b"short", "final")
-    assert [path.name for path in tmp_path.iterdir()] == ["final"]
-    assert (tmp_path / "final").read_bytes() == b"short"
+    (tmp_path / "fact.new").write_bytes(b"what somebody did not get to the end of")
+    for text in (b"a fact", b"another"):
+        shim_files.write_fact("fact", text)
+        assert [path.name for path in tmp_path.iterdir()] == ["fact"]
+        assert (tmp_path / "fact").read_bytes() == text
+
+
+def test_the_last_word_takes_no_more_room_than_it_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shim_files.reserve_exit()
+    (reserved,) = tmp_path.iterdir()
+    room = reserved.stat()
+    assert (room.st_size, room.st_blocks * 512) == (shim_files.EXIT_BYTES_MAX, shim_files.EXIT_BYTES_MAX)
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(reserved.read_bytes())  # it says nothing yet
+    shim_files.write_exit(b'{"ended": "exit"}')
+    (written,) = tmp_path.iterdir()
+    assert (written.name, json.loads(written.read_bytes())) == ("exit.json", {"ended": "exit"})
+    after = written.stat()
+    assert (after.st_ino, after.st_size, after.st_blocks) == (room.st_ino, room.st_size, room.st_blocks)

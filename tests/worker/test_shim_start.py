@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conselho.worker import shim
+from conselho import ids
+from conselho.worker import shim, tree
 from conselho.worker.spool import Stream
 from tests.worker.shims import PYTHON, Shim, boot
 
@@ -199,6 +200,42 @@ launch.become_agent(spec, (0, 1, 2), gate, os.dup(1))
     assert done.stdout == b""
 
 
+def test_a_child_tells_whether_it_got_into_its_cgroup_and_goes_on_without(tmp_path: Path) -> None:
+    script = """
+import os, sys
+sys.path.append(sys.argv[1])
+from conselho.worker import launch
+gate, release = os.pipe()
+os.write(release, b"1")
+spec = {"start_by_boot_seconds": None, "cwd": "/", "argv": ["echo", " ran"], "env": {"PATH": os.environ["PATH"]}}
+launch.become_agent(spec, (0, 1, 2), gate, os.dup(1), sys.argv[2])
+"""
+    source = str(Path(shim.__file__).parents[2])
+    (tmp_path / "cgroup.procs").touch()  # as good as a cgroup, to who only writes
+    for path, said in ((tmp_path, b"+ ran\n"), (tmp_path / "none", b"- ran\n")):
+        command = [sys.executable, "-I", "-S", "-c", script, source, str(path)]
+        assert subprocess.run(command, capture_output=True, check=True).stdout == said
+
+
+def test_a_cgroup_that_takes_no_process_is_done_without(make_shim: MakeShim) -> None:
+    """Below a threaded cgroup one can be made that nobody may enter; where none can be made it is the same."""
+    home = tree.make_cgroup(ids.new())
+    try:
+        if home is not None:
+            Path(home, "threads").mkdir()
+            Path(home, "threads", "cgroup.type").write_text("threaded")
+        run = make_shim("cat", "/proc/self/cgroup")
+        run.start(prepare=lambda: void(home is not None and tree.enter_cgroup(home)))
+        said = run.finish()
+        assert (said["exit_code"], said["containment"]) == (0, "subreaper")
+        assert (run.spawned()["cgroup"], run.spawned()["containment"]) == (None, "subreaper")
+        assert f"conselho-{run.execution}" not in run.output().decode()
+    finally:
+        if home is not None:
+            tree.remove_cgroup(home)
+            assert not Path(home).exists()
+
+
 def test_a_cancel_that_is_there_first_starts_nothing(make_shim: MakeShim) -> None:
     run = make_shim("true")
     run.ask_to_end("budget")
@@ -213,6 +250,7 @@ def test_the_shim_loads_little() -> None:
     command = [sys.executable, "-I", "-S", "-c", script, source]
     loaded = set(subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
     assert loaded & {"enum", "re", "json", "signal", "typing", "subprocess", "asyncio", "pathlib"} == set()
+    assert loaded & {"os", "_collections_abc", "struct"} == set()
     ours = {name.rpartition(".")[2] for name in loaded if name.startswith("conselho.worker.")}
     assert ours == {"launch", "recorder", "shim", "shim_files", "tree"}
 

@@ -117,6 +117,21 @@ def test_sweep_ends_what_a_killed_shim_left(make_shim: MakeShim, containment: st
     assert shim.sweep(run.execution, spawned["cgroup"], 20.0, ()) == ([], [])
 
 
+@both
+def test_who_carries_the_marker_is_ended_even_if_the_run_did_not_beget_it(
+    make_shim: MakeShim, containment: str
+) -> None:
+    run = make_shim("sh", "-c", "echo up > $RUN/words; read order < $RUN/orders", containment=containment).start()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env=run.env) as stranger:
+        try:
+            assert run.hear() == "up"
+            run.tell("end")
+            assert [one["pid"] for one in run.finish()["killed"]] == [stranger.pid]
+            assert stranger.wait() == -signal.SIGKILL
+        finally:
+            stranger.kill()
+
+
 def test_sweep_spares_who_it_is_told_to_and_says_what_is_left() -> None:
     execution = ids.new()
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, env={"CONSELHO_EXECUTION": execution}) as child:

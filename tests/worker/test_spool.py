@@ -44,8 +44,8 @@ def write(path: Path, *frames: tuple[int, int, bytes]) -> bytes:
 
 def test_writer_and_reader_state_one_format() -> None:
     assert recorder.MAGIC == spool.MAGIC == b"CNSPOOL1"
-    assert recorder.HEADER.format == spool.HEADER.format == "<QBxxxQII"
-    assert recorder.CRC.size == spool.CRC_BYTES
+    assert spool.HEADER.format == "<QBxxxQII"
+    assert spool.HEADER.size == recorder.HEADER_BYTES
     assert recorder.PAYLOAD_MAX == spool.PAYLOAD_MAX
     ours = (recorder.STDOUT, recorder.STDERR, recorder.CAP, recorder.DROPPED, recorder.LOST)
     assert ours == tuple(Stream)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SPEC, SPAWNED, EXIT, SPOOL = "spec.json", "spawned", "exit.json", "spool"
+SPEC, SPAWNED, SPOOL = "spec.json", "spawned", "spool"
+EXIT, EXIT_UNNAMED = "exit.json", "exit.json.reserved"
 LOCK, BELL, CONTROL, CANCEL, STDIN, DEADLINE = "lock", "bell", "control", "cancel", "stdin", "deadline"
 WORD_BYTES_MAX = 64  # of what `cancel` says
 
@@ -87,8 +88,12 @@ class RunDirectory:
         return self._read(SPAWNED) or {}
 
     def exit(self) -> dict[str, Any] | None:
-        """The shim's last word, or None while there is none."""
-        return self._read(EXIT)
+        """The shim's last word, or None while there is none.
+
+        It stands under the name of the room that was kept for it until it is on the disk, and after a power cut or the
+        shim's death at that moment it stays there.
+        """
+        return self._read(EXIT) or self._read(EXIT_UNNAMED)
 
     def ask_to_end(self, reason: str) -> None:
         """Ask the shim to end the tree; asking again changes nothing."""

@@ -5,23 +5,28 @@ worker decided those, and an agent must not feel it. Standard library only and l
 this file on every start.
 """
 
-# pathlib and contextlib cost more to import than everything this file does.
-# ruff: noqa: PTH208, SIM105
+# contextlib costs more to import than everything this file does.
+# ruff: noqa: SIM105
 
 from __future__ import annotations
 
-import os
 import time
+
+from conselho.worker import tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     import signal
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, NoReturn
 else:
-    import _signal as signal  # the same without enum, whose import is a quarter of the shim's start
+    import _signal as signal  # the same without enum, whose import would be a third of the shim's start
+    import posix as os  # the same without os.path and the classes of collections.abc
 
 EINVAL = 22  # the errno module costs an import
+IN, OUT = b"+", b"-"  # what a forked child tells of the cgroup
+DEFAULT_PATH = b"/bin:/usr/bin"  # where execvp looks if there is no PATH
 # A stray TERM or a closed terminal must not lose a run. Without the last, a file size limit would kill, not fail.
 DEAF_TO = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -50,17 +55,24 @@ def become_shim(run_directory: str, held: Sequence[int]) -> None:
         pass  # the worker made it the leader of a session already
 
 
-def become_agent(spec: Mapping[str, Any], standard: tuple[int, int, int], gate: int, tell: int) -> NoReturn:
-    """Wait at the gate, then exec: all of the forked child's life as Python.
+def become_agent(
+    spec: Mapping[str, Any], standard: tuple[int, int, int], gate: int, tell: int, cgroup: str | None = None
+) -> NoReturn:
+    """Enter the cgroup, wait at the gate, then exec: all of the forked child's life as Python.
 
-    What went wrong goes to `tell` as "stage errno message"; an exec closes it without a word.
+    Whether it is in the cgroup, where there is one, goes to `tell` as one byte, `IN` or `OUT`. It goes there by itself
+    because the kernel makes it wait, and the shim has better things to do. Then what went wrong goes there as "stage
+    errno message"; an exec closes it without a word.
     """
     stage = "fork"
     try:
         os.setsid()
         for target, fd in enumerate(standard):
             os.dup2(fd, target)
-        reset_signals()
+        for ignored in DEAF_TO:
+            signal.signal(ignored, signal.SIG_DFL)
+        if cgroup is not None:
+            os.write(tell, IN if tree.enter_cgroup(cgroup) else OUT)
         if not os.read(gate, 1):
             os._exit(0)  # closed: the shim died, or was told not to begin
         start_by = spec["start_by_boot_seconds"]
@@ -87,7 +99,7 @@ def execute(argv: list[bytes], env: Mapping[bytes, bytes]) -> None:
     missing = FileNotFoundError(2, os.strerror(2))
     for path in _candidates(argv[0], env):
         try:
-            os.execve(path, argv, env)  # noqa: S606 - no shell is meant
+            os.execve(path, argv, env)
         except (FileNotFoundError, NotADirectoryError) as error:
             missing = missing if isinstance(error, NotADirectoryError) else error
         except OSError as error:
@@ -115,5 +127,5 @@ def _candidates(program: bytes, env: Mapping[bytes, bytes]) -> Iterator[bytes]:
     if b"/" in program:
         yield program
         return
-    for folder in env.get(b"PATH", os.defpath.encode()).split(b":"):
+    for folder in env.get(b"PATH", DEFAULT_PATH).split(b":"):
         yield (folder or b".") + b"/" + program

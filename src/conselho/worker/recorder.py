@@ -19,15 +19,17 @@ can be written is preceded by one that tells the count.
 
 from __future__ import annotations
 
-import os
-import struct
 import time
 import zlib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+else:
+    import posix as os  # the same without os.path and the classes of collections.abc
+
 MAGIC = b"CNSPOOL1"
-# Frame number from 1, stream, three blanks, Unix time in microseconds, payload length, CRC32 of all but itself.
-HEADER = struct.Struct("<QBxxxQII")
-CRC = struct.Struct("<I")
+HEADER_BYTES = 28
 PAYLOAD_MAX = 65_536
 STDOUT, STDERR, CAP, DROPPED, LOST = 1, 2, 3, 4, 5
 
@@ -36,6 +38,9 @@ SETTLE_SECONDS = 1.0  # how much of the tail a kill -9 of the shim may take
 FOREVER = float("inf")
 
 Frame = tuple[int, int, bytes]  # stream, Unix time in microseconds, payload
+
+
+_FIELDS = (8, 12), (12, 20), (20, 24)  # of a header: stream, time and length
 
 
 class FrameFile:
@@ -48,11 +53,14 @@ class FrameFile:
         self.torn = False
 
     def append(self, *frames: Frame) -> bool:
-        """Write the frames; False if the disk would not have them, and then no part of them stays."""
+        """Write the frames; False if the disk would not have them, and then no part of them stays.
+
+        Each is its number from 1, stream, Unix time, length and the CRC32 of all but itself, then the payload.
+        """
         parts = [] if self.size else [MAGIC]
         for number, (stream, at, data) in enumerate(frames, self.number + 1):
-            head = HEADER.pack(number, stream, at, len(data), 0)[: -CRC.size]
-            parts += [head + CRC.pack(zlib.crc32(data, zlib.crc32(head))), data]
+            head = _little(number, 8) + _little(stream, 4) + _little(at, 8) + _little(len(data), 4)
+            parts += [head + _little(zlib.crc32(data, zlib.crc32(head)), 4), data]
         try:
             if self.torn:
                 self._cut(self.size)
@@ -85,8 +93,8 @@ class FrameFile:
             return found
         at = len(MAGIC)
         while at < len(text):
-            _, stream, moment, length, _ = HEADER.unpack_from(text, at)
-            at += HEADER.size
+            stream, moment, length = (int.from_bytes(text[at + a : at + b], "little") for a, b in _FIELDS)
+            at += HEADER_BYTES
             found.append((stream, moment, text[at : at + length]))
             at += length
         return found
@@ -101,6 +109,11 @@ class FrameFile:
     def _cut(self, size: int) -> None:
         os.ftruncate(self.fd, size)
         self.torn = False
+
+
+def _little(value: int, size: int) -> bytes:
+    """Return a field of a header; struct does the same, and costs an import."""
+    return value.to_bytes(size, "little")
 
 
 class Tail:
@@ -231,7 +244,8 @@ class Recorder:
                     self._lose(len(frame[2]))
         if self.lost_untold:
             self._write(now)
-        self.spool.sync()
+        if self.sync_at < FOREVER:
+            self.spool.sync()
 
     def _write(self, now: float, *frames: Frame) -> bool:
         """Append to the spool what is owed to the reader - losses, the cap - and then the frames."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ BUSY_RETRY = timedelta(seconds=5)  # how soon a directory that was busy is looke
 NO_ROOM_RETRY = timedelta(seconds=5)  # the host had no process, no memory or no room on the disk to spare
 ABANDONED = "abandoned"  # the reason given to a shim whose run is no longer ours
 DEADLINE_PART = 0.5  # a run that must not outlive its lease is ended at half of it
+JUDGED_AT_ONCE_BYTES = 1024  # of a log: a millisecond or two, whatever it says
 LIVENESS_SECONDS = 1.0  # an adopted shim whose process id is not known is looked at so often
+# UTF-8 by a switch, and not by a locale, whose tables would have to be loaded.
+SHIM = ("-I", "-S", "-X", "utf8", str(Path(shim.__file__).with_name("shim_main.py")))
 _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # they pass, and are nothing that a working directory is
 
 
@@ -101,7 +105,7 @@ class Run:
             )
             return
         if shim_pid is not None:
-            await self._follow(directory, shim_pid)
+            await self._follow(directory, shim_pid, logs.Head(0, 0))  # nothing of it ever ran, so nothing was said
 
     def again(self) -> "Run":
         """The same run under the same fence, to be adopted after carrying it failed."""
@@ -110,7 +114,8 @@ class Run:
     async def adopt(self, directory: RunDirectory) -> None:
         """Take up a run that was started before this worker was."""
         self._is_adopted = True
-        await self._follow(directory, (directory.spawned() or {}).get("shim"))
+        stored = await look(self._context.database, logs.head, self.id)
+        await self._follow(directory, (directory.spawned() or {}).get("shim"), stored)
 
     def cancel(self) -> None:
         """End the tree, because somebody asked for it; the run then finishes as cancelled, or as it ended before."""
@@ -175,12 +180,11 @@ class Run:
                 _log.warning("%s waits for its start: %s", self.id, error.sentence)
                 await asyncio.sleep(1.0)
 
-    async def _follow(self, directory: RunDirectory, shim_pid: int | None) -> None:
+    async def _follow(self, directory: RunDirectory, shim_pid: int | None, stored: logs.Head) -> None:
         self.launched.set()
         self._directory = directory
         if self._cancel_wanted:
             directory.ask_to_end("cancelled")
-        stored = await look(self._context.database, logs.head, self.id)
         capture = Capture(self._context.database, self.id, self.fence, registry.find(self._row.provider), stored)
         try:
             with Doorbell(directory, shim_pid) as bell:
@@ -214,8 +218,7 @@ class Run:
             directory.remove()
             return
         log = await capture.finish(outcome.remarks(last_word))
-        # In a thread: the words of a hostile log take most of a second to read.
-        result = await asyncio.to_thread(
+        judging = partial(
             outcome.judge,
             last_word,
             spec,
@@ -225,7 +228,9 @@ class Run:
             log,
             is_capped=capture.is_capped,
         )
-        await self._report(directory, result)
+        # Else in a thread: the words of a hostile log take most of a second to read.
+        is_short = log.bytes <= JUDGED_AT_ONCE_BYTES
+        await self._report(directory, judging() if is_short else await asyncio.to_thread(judging))
 
     async def _without_last_word(self, directory: RunDirectory, capture: Capture, spec: dict[str, Any]) -> None:
         spawned = directory.spawned() or {}
@@ -303,14 +308,14 @@ def start_shim(directory: RunDirectory, lock: int, place: int) -> int:
 
     It has a session of its own, so that what ends the server - a closed terminal, a Ctrl-C - does not reach it.
     """
-    argv = [sys.executable, "-I", "-S", _SHIM, str(directory.path), str(lock), str(place)]
+    argv = [sys.executable, *SHIM, str(directory.path), str(lock), str(place)]
     process = subprocess.Popen(
         argv,
         pass_fds=(lock, place),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={"LC_ALL": "C.UTF-8"},
+        env={"LC_ALL": "C"},
         cwd="/",
         start_new_session=True,
     )
@@ -326,7 +331,6 @@ def _reap() -> None:
 
 
 _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
-_SHIM = str(Path(shim.__file__).with_name("shim_main.py"))
 
 
 def _deadline(settings: Settings) -> float:

@@ -18,8 +18,6 @@ and signal would double the time to start.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import resource
 import select
 import time
@@ -28,8 +26,11 @@ from conselho.worker import launch, recorder, shim_files, tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
     from typing import Any
+else:
+    import posix as os  # the same without os.path and the classes of collections.abc
 
 __all__ = ["boot_id", "main", "sweep"]
 
@@ -65,13 +66,14 @@ class Run:
         self.spec = spec
         self.held = held
         self.execution: str = spec["execution"]
-        shim_files.write_durably("exit.json.reserved", bytes(shim_files.EXIT_BYTES_MAX))
+        shim_files.reserve_exit()
         self.control = os.open("control", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.bell = os.open("bell", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.recorder = recorder.Recorder(spec["output_bytes_max"], spec["tail_bytes"])
         self.poll = select.poll()
         self.poll.register(self.control, select.POLLIN)
         self.streams: dict[int, int] = {}  # pipe: which stream of the agent
+        self.widened: set[int] = set()
         self.pid = self.pidfd = self.told = -1
         self.cgroup: str | None = None
         self.released = False
@@ -97,9 +99,11 @@ class Run:
         try:
             stdin = shim_files.open_stdin()
             stage = "fork"
+            self.cgroup = None if self.spec["containment"] == "subreaper" else tree.make_cgroup(self.execution)
             gate = self.fork(stdin)
-            self.contain()
+            tree.become_subreaper()
             self.save_spawned()
+            self.check_cgroup()
         except OSError as error:
             self.failure = {"stage": stage, "errno": error.errno, "message": error.strerror}
             return False
@@ -118,30 +122,29 @@ class Run:
         if self.pid == 0:
             for fd in (release, *self.held):
                 os.close(fd)
-            launch.become_agent(self.spec, (stdin, agent_out, agent_err), gate, tell)
+            launch.become_agent(self.spec, (stdin, agent_out, agent_err), gate, tell, self.cgroup)
         for fd in (gate, tell, agent_out, agent_err):
             os.close(fd)
         self.pidfd = os.pidfd_open(self.pid)
         self.told = told
         self.streams = {out: recorder.STDOUT, err: recorder.STDERR}
-        for fd in self.streams:
-            try:
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-            except OSError:
-                pass  # more than the user may have in pipes: the default will do
         for fd in (told, out, err):
             os.set_blocking(fd, False)
         for fd in (told, out, err, self.pidfd):
             self.poll.register(fd, select.POLLIN)
         return release
 
-    def contain(self) -> None:
-        """Put the waiting child where nothing escapes, as far as this machine lets us."""
-        tree.become_subreaper()
-        if self.spec["containment"] != "subreaper":
-            path = tree.make_cgroup(self.execution)
-            if path is not None and tree.enter_cgroup(path, self.pid):
-                self.cgroup = path
+    def check_cgroup(self) -> None:
+        """Wait until the child is in its cgroup; where the kernel would not have it there, do without."""
+        if self.cgroup is None:
+            return
+        os.set_blocking(self.told, True)
+        word = os.read(self.told, 1)
+        os.set_blocking(self.told, False)
+        if word == launch.OUT:
+            tree.remove_cgroup(self.cgroup)
+            self.cgroup = None
+            self.save_spawned()
 
     def save_spawned(self) -> None:
         """Make it durable that there is an agent; before that it may not exec."""
@@ -153,7 +156,7 @@ class Run:
             "cgroup": self.cgroup,
             "containment": self.containment,
         }
-        shim_files.write_durably("spawned.new", shim_files.encode(facts).encode(), "spawned")
+        shim_files.write_fact("spawned", shim_files.encode(facts).encode())
 
     def release(self, gate: int) -> None:
         """Open the gate, unless somebody asked meanwhile that it stays shut."""
@@ -235,6 +238,9 @@ class Run:
             grown = self.recorder.take(self.streams[fd], data, now) or grown
             if len(data) < READ_BYTES:
                 break
+            if fd not in self.widened:
+                self.widened.add(fd)
+                widen(fd)
         return size, grown
 
     def hear(self) -> None:
@@ -301,12 +307,14 @@ class Run:
     # Ending.
 
     def end(self) -> None:
-        """Kill what is left of the tree, save the rest of the output, and say durably how it ended."""
+        """Kill what is left of the tree, save the rest of the output, and say durably how it ended.
+
+        Nothing rings: whoever listens sees this process die, and then the lock is free.
+        """
         killed, left = self.swept or self.sweep()
         self.empty_pipes()
         self.recorder.finish(boot())
         self.save_exit(killed if self.released else [], left)
-        self.ring()
 
     def sweep(self) -> tuple[list[Any], list[Any]]:
         """Kill every process of the run but this one."""
@@ -325,7 +333,7 @@ class Run:
         text = shim_files.encode_exit(self.outcome(), killed, left)
         while True:
             try:
-                return shim_files.write_durably("exit.json.reserved", text, "exit.json")
+                return shim_files.write_exit(text)
             except OSError as error:
                 if error.errno not in (ENOSPC, EDQUOT):
                     raise
@@ -333,7 +341,7 @@ class Run:
 
     def outcome(self) -> dict[str, Any]:
         """Everything that is known about the end but who else had to die."""
-        reap_all()
+        tree.reap_all()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         code, number = self.exit_code_and_signal()
         return {
@@ -376,13 +384,14 @@ class Run:
             pass  # it has not heard the last ones yet
 
 
-def reap_all() -> None:
-    """Take the status of every child that has ended."""
+def widen(pipe: int) -> None:
+    """Give a pipe that was found full more room, so that a chatty agent waits less."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass  # that was the last
+        import fcntl  # noqa: PLC0415 - few agents fill a pipe, and every shim would load it
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, OSError):
+        pass  # Python is just being replaced, or that is more than the user may have in pipes: the default will do
 
 
 def boot() -> float:

@@ -5,20 +5,24 @@ half of the shim's start, for a dozen values: its C parts are used here without 
 """
 
 # pathlib and contextlib cost more to import than everything this file does.
-# ruff: noqa: PTH104, PTH108, SIM105
+# ruff: noqa: SIM105
 
 from __future__ import annotations
 
-import os
 from _json import encode_basestring_ascii, make_scanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from typing import Any
+else:
+    import posix as os  # the same without os.path and the classes of collections.abc
 
 EXIT_BYTES_MAX = 4096  # reserved before the agent starts, so that a full disk cannot hide its end
+EXIT, EXIT_RESERVED = "exit.json", "exit.json.reserved"
 PROCESSES_MAX = 100  # more never fit
 WORD_BYTES_MAX = 64
+EOPNOTSUPP = 95  # the errno module costs an import
 
 
 class Plain:
@@ -64,24 +68,46 @@ def encode_exit(facts: dict[str, Any], killed: list[Any], left: list[Any]) -> by
         (lists["killed"] or lists["left"]).pop()
 
 
-def write_durably(name: str, data: bytes, become: str | None = None) -> None:
-    """Make the file hold just this, in the room it has; then rename it to `become`, all of it on the disk."""
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def reserve_exit() -> None:
+    """Have the room for `exit.json`, under another name, which is on the disk with the next `write_fact`."""
+    fd = os.open(EXIT_RESERVED, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        written = 0
-        while written < len(data):
-            written += os.pwrite(fd, data[written:], written)
-        os.ftruncate(fd, len(data))
+        os.posix_fallocate(fd, 0, EXIT_BYTES_MAX)
+    except OSError as error:
+        if error.errno != EOPNOTSUPP:
+            raise
+        _write(fd, bytes(EXIT_BYTES_MAX))  # what glibc does itself on such a file system
+    finally:
+        os.close(fd)
+
+
+def write_exit(text: bytes) -> None:
+    """Put the last word, filled up with blanks, into its room and onto the disk; then give it its name.
+
+    The name may be lost with the power: the word then stands under that of its room, where readers look as well.
+    """
+    fd = os.open(EXIT_RESERVED, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _write(fd, text.ljust(EXIT_BYTES_MAX))
+        os.fdatasync(fd)  # neither the size nor the place of anything changed: it waits for nobody else's changes
+    finally:
+        os.close(fd)
+    os.rename(EXIT_RESERVED, EXIT)
+
+
+def write_fact(name: str, text: bytes) -> None:
+    """Write a file that is whole as soon as it is there; its name is on the disk then, what it says perhaps not."""
+    fd = os.open(name + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write(fd, text)
+    finally:
+        os.close(fd)
+    os.rename(name + ".new", name)
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
         os.fsync(fd)
     finally:
         os.close(fd)
-    if become is not None:
-        os.rename(name, become)
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def open_stdin() -> int:
@@ -89,7 +115,7 @@ def open_stdin() -> int:
     try:
         return os.open("stdin", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def drop_stdin() -> None:
@@ -114,6 +140,12 @@ def read_deadline() -> float:
         return float(read("deadline", WORD_BYTES_MAX))
     except (OSError, ValueError):
         return float("-inf")
+
+
+def _write(fd: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(fd, data[written:], written)
 
 
 def read(name: str, size_max: int = 1 << 30) -> bytes:

@@ -11,11 +11,10 @@ a pidfd first and looked at a second time: the same pid with the same start time
 `killpg` misses whoever called setsid; `cgroup.kill` misses nobody, but needs a cgroup v2 that we may write to.
 """
 # pathlib and contextlib cost more to import than everything this file does.
-# ruff: noqa: PTH102, PTH106, PTH208, SIM105
+# ruff: noqa: SIM105
 
 from __future__ import annotations
 
-import os
 import select
 import time
 
@@ -26,15 +25,20 @@ CGROUP = "/conselho-"  # and the execution: the last part of a run's cgroup path
 RETRY_SECONDS = 0.1
 COMMAND_CHARACTERS_MAX = 100
 
+READ_BYTES = 16_384  # of a file of the kernel at once
+
 PR_SET_CHILD_SUBREAPER = 36
+OF_THE_KERNEL = 0x200000  # PF_KTHREAD among the flags of /proc/<pid>/stat: it has no environment and no parent of ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     import signal
     from collections.abc import Collection, Iterable
     from typing import Any
 else:
-    import _signal as signal  # the same without enum, whose import is a quarter of the shim's start
+    import _signal as signal  # the same without enum, whose import would be a third of the shim's start
+    import posix as os  # the same without os.path and the classes of collections.abc
 
 
 class Process:
@@ -101,9 +105,12 @@ def terminate(main: int, execution: str, cgroup: str | None, root: int) -> None:
 def members(execution: str, cgroup: str | None, root: int | None, spare: Collection[int]) -> list[Process]:
     """Look once for every living process of the run; the caller itself is never one."""
     spared = {os.getpid(), *spare}
-    alive = {process.pid: process for process in map(_look, _pids()) if process is not None}
-    ours = _cgroup_pids(cgroup) if cgroup is not None else set()
     marker = MARKER + execution.encode() + b"\0"
+    ours = _cgroup_pids(cgroup) if cgroup is not None else set()
+    pids = _pids()
+    if not ours and root is not None and _is_childless(root) and not any(_carries(pid, marker) for pid in pids):
+        return []  # as nearly always: it costs a third of looking at everybody's parent
+    alive = {process.pid: process for process in map(_look, pids) if process is not None}
     ours.update(pid for pid in alive if pid not in ours and pid not in spared and _carries(pid, marker))
     children: dict[int, list[int]] = {}
     for process in alive.values():
@@ -127,6 +134,15 @@ def become_subreaper() -> None:
     _ctypes.call_function(prctl, (PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 
 
+def reap_all() -> None:
+    """Take the status of every child that has ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass  # that was the last
+
+
 def make_cgroup(execution: str) -> str | None:
     """Make an empty cgroup v2 below our own and return its path, or None where we cannot."""
     home = _own_cgroup()
@@ -144,17 +160,14 @@ def make_cgroup(execution: str) -> str | None:
     return None
 
 
-def enter_cgroup(path: str, pid: int) -> bool:
-    """Move `pid` into the cgroup; False if the kernel refuses (the cgroup is then removed)."""
-    if _write(path + "/cgroup.procs", b"%d" % pid):
-        return True
-    remove_cgroup(path)
-    return False
+def enter_cgroup(path: str, pid: int = 0) -> bool:
+    """Move `pid` into the cgroup, the caller if it is 0; False if the kernel refuses. It may take some milliseconds."""
+    return _write(path + "/cgroup.procs", b"%d" % pid)
 
 
 def remove_cgroup(path: str) -> None:
     """Remove a cgroup and what the run made below it; one with living processes stays."""
-    for folder, _, _ in os.walk(path, topdown=False):
+    for folder in reversed(_folders(path)):
         try:
             os.rmdir(folder)
         except OSError:
@@ -173,14 +186,26 @@ def _own_cgroup() -> str | None:
             inside = own if shown == b"/" else own.removeprefix(shown)
             if inside == own and shown != b"/":
                 continue
-            return (os.fsdecode(mount.replace(b"\\040", b" ")) + os.fsdecode(inside)).rstrip("/")
+            return (mount.replace(b"\\040", b" ") + inside).decode("utf-8", "surrogateescape").rstrip("/")
     return None
 
 
 def _cgroup_pids(cgroup: str) -> set[int]:
     """Read who is in a cgroup or in one below it (an agent running as root may have made some)."""
-    lists = (_read(folder + "/cgroup.procs") for folder, _, _ in os.walk(cgroup))
+    lists = (_read(folder + "/cgroup.procs") for folder in _folders(cgroup))
     return {int(pid) for pids in lists for pid in pids.split()}
+
+
+def _folders(path: str) -> list[str]:
+    """A cgroup and all below it, each before those that it contains; one that is gone may still be named."""
+    found = [path]
+    for folder in found:  # it grows meanwhile
+        try:
+            with os.scandir(folder) as entries:
+                found += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            pass
+    return found
 
 
 def _kill_and_wait(found: Iterable[Process], seconds: float) -> None:
@@ -224,6 +249,15 @@ def _signal(process: Process, number: int, *, keep: bool = False) -> int | None:
     return None
 
 
+def _is_childless(pid: int) -> bool:
+    """Whether it is known that a subreaper of one thread, our own, has no living child, and so no living descendant.
+
+    The kernel says that this list may miss some while others go; from ours nobody goes unless we reap it.
+    """
+    children = _read(f"/proc/{pid}/task/{pid}/children").split()  # not every kernel has it
+    return bool(children) and all(_look(int(child)) is None for child in children)
+
+
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
@@ -233,17 +267,19 @@ def _look(pid: int) -> Process | None:
 
     A zombie with threads is alive: its first thread has ended, the others have not.
     """
-    text = _read(f"/proc/{pid}/stat")
+    text = _read(f"/proc/{pid}/stat", whole=False)
     if not text:
         return None
-    field = text[text.rindex(b")") + 2 :].split()  # the name before it may hold blanks and brackets
+    field = text[text.rindex(b")") + 2 :].split(None, 20)  # the name before it may hold blanks and brackets
     if field[0] in b"ZXx" and int(field[17]) <= 1:
+        return None
+    if int(field[6]) & OF_THE_KERNEL:
         return None
     return Process(pid, int(field[1]), int(field[2]), field[19])
 
 
 def _carries(pid: int, marker: bytes) -> bool:
-    environment = _read(f"/proc/{pid}/environ")
+    environment = _read(f"/proc/{pid}/environ", whole=False)
     return environment.startswith(marker) or b"\0" + marker in environment
 
 
@@ -258,17 +294,21 @@ def _boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _read(path: str) -> bytes:
-    """Read a small file of the kernel; empty if it is gone or not ours to see."""
+def _read(path: str, *, whole: bool = True) -> bytes:
+    """Read a small file of the kernel; empty if it is gone or not ours to see.
+
+    Not `whole`: a file of which the kernel gives all there is at once, so that less than was asked for is its end.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
     try:
-        pieces = []
-        while piece := os.read(fd, 65536):
-            pieces.append(piece)
-        return b"".join(pieces)
+        text = piece = os.read(fd, READ_BYTES)
+        while len(piece) == READ_BYTES or (whole and piece):
+            piece = os.read(fd, READ_BYTES)
+            text += piece
+        return text
     except OSError:
         return b""
     finally:
