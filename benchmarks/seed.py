@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import measure
-from conselho.db import engine, fulltext, migrate
+from conselho.db import engine, fulltext, migrate, spans
 from conselho.executions import logs, search, words
 
 EXECUTIONS = 1_000_000
@@ -251,10 +251,8 @@ def _fill_postgres(url: str, story: Story, lines: int) -> None:
         for table, columns, rows in _long_log(lines):
             _copy(connection, table, columns, rows)
         connection.execute("SET maintenance_work_mem = '1GB'")
-        connection.execute(
-            "CREATE INDEX execution_search_fulltext ON execution_search USING gin (words)"
-            f" WITH (gin_pending_list_limit = {fulltext.PENDING_KILOBYTES})"
-        )
+        made = spans.CREATE_INDEX.format(index="execution_search_fulltext", table="execution_search")
+        connection.execute(made.encode())
         connection.commit()
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE")

@@ -90,6 +90,30 @@ def test_both_databases_find_what_python_finds(databases: list[Database], latest
             assert newest(each, index, phrases, below, at_least, limit) == expected, (each.kind, phrases)
 
 
+@pytest.mark.parametrize("step", [1 << 38, 1 << 44, 1 << 49, 1 << 53])
+@pytest.mark.parametrize("span_rows", [1, 4, 2_000])
+def test_no_row_is_missed_between_spans_of_any_length(databases: list[Database], span_rows: int, step: int) -> None:
+    """Rows lie years apart or minutes, and a span is full with one row or with none."""
+    draw = random.Random(step * span_rows)
+    bursts = [number // draw.choice((1, 9)) for number in range(ROWS)]  # some come together
+    keys = [-(1 << 61) + burst * step + number for number, burst in enumerate(sorted(bursts))]
+    documents = {key: " ".join(draw.choices(VOCABULARY, k=6)) for key in keys}
+    for each in databases:
+        store(each, documents)
+    index = FullText(TABLE, 7, span_rows)
+    for _ in range(40):
+        phrases = [drawn_phrase(draw) for _ in range(draw.choice((1, 2)))]
+        below, at_least = draw.choice((1 << 62, keys[-1] + 1, draw.choice(keys))), draw.choice((-(1 << 63), keys[0]))
+        limit = draw.choice((1, 8, ROWS))
+        expected = [
+            key
+            for key, words in sorted(documents.items(), reverse=True)
+            if at_least <= key < below and all(has(words.split(), phrase) for phrase in phrases)
+        ][:limit]
+        for each in databases:
+            assert newest(each, index, phrases, below, at_least, limit) == expected, (each.kind, phrases)
+
+
 def test_a_word_is_found_as_it_was_written_last(database: Database) -> None:
     store(database, {1: "old words", 2: "other words"})
     index = FullText(TABLE, 1)

@@ -77,9 +77,7 @@ class Words(TypeDecorator[str]):
 class FullText:
     """The index over one table."""
 
-    def __init__(
-        self, searched: Table, latest_rows: int = LATEST_ROWS, span_rows: int = spans.SPAN_ROWS
-    ) -> None:
+    def __init__(self, searched: Table, latest_rows: int = LATEST_ROWS, span_rows: int = spans.SPAN_ROWS) -> None:
         self._key = searched.c.key
         self._spans = Spans(searched, span_rows)
         name = searched.name + _SUFFIX
@@ -148,9 +146,15 @@ def create_index(connection: Connection, searched: str) -> None:
 def index_spans(connection: Connection, searched: str) -> None:
     """Make PostgreSQL's index anew, with the spans of time that rows lie in; FTS5 needs none."""
     if connection.dialect.name == "postgresql":
-        index = searched + _SUFFIX
-        connection.execute(text(f"DROP INDEX {index}"))
-        connection.exec_driver_sql(spans.CREATE_INDEX.format(index=index, table=searched))
+        drop_index(connection, searched)
+        connection.execute(text(spans.CREATE_INDEX.format(index=searched + _SUFFIX, table=searched)))
+
+
+def unindex_spans(connection: Connection, searched: str) -> None:
+    """Undo `index_spans`."""
+    if connection.dialect.name == "postgresql":
+        drop_index(connection, searched)
+        connection.execute(text(_GIN.format(index=searched + _SUFFIX, table=searched)))
 
 
 def drop_index(connection: Connection, searched: str) -> None:
@@ -164,6 +168,7 @@ def is_own(name: str | None) -> bool:
     return name is not None and _SUFFIX in name
 
 
+_GIN = f"CREATE INDEX {{index}} ON {{table}} USING gin (words) WITH (gin_pending_list_limit = {PENDING_KILOBYTES})"
 _CREATE = {
     # The words are cut already: all that this tokenizer does is to part them at spaces.
     "sqlite": (
@@ -192,7 +197,7 @@ _CREATE = {
     ),
     # Words in the row itself would spread the keys over ten times as many pages.
     "postgresql": (
-        f"CREATE INDEX {{index}} ON {{table}} USING gin (words) WITH (gin_pending_list_limit = {PENDING_KILOBYTES})",
+        _GIN,
         "ALTER TABLE {table} SET (toast_tuple_target = 128)",
     ),
 }
@@ -205,9 +210,10 @@ _DROP = {
     ),
     "postgresql": ("DROP INDEX {index}",),
 }
-_GIN_SETTINGS = text(
-    "SELECT set_config('enable_seqscan', 'off', true),"
-    f" set_config('work_mem', '{SORT_KILOBYTES}kB', true), set_config('jit', 'off', true)"
+_GIN_SETTINGS = select(
+    func.set_config("enable_seqscan", "off", True),  # noqa: FBT003 - set_config's own word for: in this transaction
+    func.set_config("work_mem", f"{SORT_KILOBYTES}kB", True),  # noqa: FBT003
+    func.set_config("jit", "off", True),  # noqa: FBT003
 )
 
 

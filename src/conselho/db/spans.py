@@ -57,9 +57,7 @@ class Spans:
         self._oldest = select(func.min(key))
         self._fitting = select(key).where(key == any_(bindparam("keys", type_=ARRAY(BigInteger))), fits)
 
-    def newest(
-        self, tx: Tx, words: str, phrases: str | None, *, below: int, at_least: int, limit: int
-    ) -> list[int]:
+    def newest(self, tx: Tx, words: str, phrases: str | None, *, below: int, at_least: int, limit: int) -> list[int]:
         """The greatest keys in [at_least, below), falling, at most `limit`.
 
         `words`: a tsquery that the index answers by itself; `phrases`: one for which the rows are looked into.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, literal_column, select, update
 
 from conselho import ids
 from conselho.db.session import Tx, takes_lock
@@ -96,9 +96,10 @@ _UNREACHABLE = (
     .values(unreachable_since=bindparam("now"))
     .returning(Execution.id)
 )
+# The status is written out: SQLite uses an index of some rows only where it sees that they are those.
 _EXPIRED = (
     select(Execution.id, Execution.fence)
-    .where(Execution.status == Status.QUEUED, Execution.start_before <= bindparam("now"))
+    .where(Execution.status == literal_column(f"'{Status.QUEUED}'"), Execution.start_before <= bindparam("now"))
     .limit(BATCH)
 )
 _RETRY_FACTS = select(Execution.retry_on_loss, Execution.attempt).where(Execution.id == bindparam("run_id"))
