@@ -1,12 +1,14 @@
 """Are moments and JSON the same on both databases?"""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text, type_coerce
 from sqlalchemy.exc import StatementError
 
 from conselho.db import engine, types
@@ -50,6 +52,28 @@ def test_a_moment_comes_back_in_utc_whatever_its_zone(moments_database: Database
 
     assert found == datetime(2026, 11, 21, 14, 0, 0, 1, UTC)
     assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [
+        (datetime(2026, 11, 21, 11, 0, 0, 1, timezone(timedelta(hours=-3))), "2026-11-21T14:00:00.000001Z"),
+        (datetime(2026, 11, 21, 14, 0, 0, 500_000, UTC), "2026-11-21T14:00:00.500000Z"),
+        (datetime(2026, 11, 21, 14, 0, tzinfo=UTC), "2026-11-21T14:00:00Z"),
+        (datetime(20, 1, 1, tzinfo=UTC), "0020-01-01T00:00:00Z"),
+        (None, None),
+    ],
+)
+def test_a_row_is_written_as_json_without_a_detour(
+    moments_database: Database, at: datetime | None, written: str | None
+) -> None:
+    data = {"ação": [1, 2.5, None, True, '"\n'], "{": {}} if at else None
+    store(moments_database, 1, at, data)
+    columns = type_coerce(MOMENTS.c.at, types.WrittenMoment()), type_coerce(MOMENTS.c.data, types.WrittenJson())
+
+    found = moments_database.fetch(lambda tx: tuple(tx.execute(select(*columns)).one())).result(10)
+
+    assert json.loads(orjson.dumps(found)) == [written, data]
 
 
 def test_a_moment_without_a_zone_is_refused(moments_database: Database) -> None:

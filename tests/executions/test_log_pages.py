@@ -118,6 +118,14 @@ def test_what_is_no_unicode_is_found_and_shown_as_what_replaces_it(database: Dat
     assert found["items"][0]["text"] == "caf\ufffd"
 
 
+def test_data_that_no_other_json_holds_is_told_all_the_same(database: Database) -> None:
+    execution_id = make_running(database)
+    line = logs.Line(AT, "tool", "x", {"half": "\ud800", "huge": 10**30})
+    assert database.submit(logs.append, logs.pack(execution_id, 1, 1, [line])).result()
+    (item,) = page(database, execution_id)["items"]
+    assert (item["at"], item["data"]) == ("2026-03-02T09:00:00Z", {"half": "?", "huge": 10**30})
+
+
 @pytest.mark.parametrize("stranger", ["0193f5c0-0000-7000-8000-00000000abcd", "nobody", "\0"])
 def test_the_log_of_nobody_is_not_found(database: Database, stranger: str) -> None:
     with pytest.raises(errors.NotFound):

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String
+import orjson
+from sqlalchemy import JSON, DateTime, Dialect, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -39,8 +40,38 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Parse SQLite's text; turn whatever zone a PostgreSQL session speaks into UTC."""
         if value is None:
             return None
-        moment = datetime.fromisoformat(value) if dialect.name == "sqlite" else value
-        return moment.astimezone(UTC)
+        moment: datetime = datetime.fromisoformat(value) if dialect.name == "sqlite" else value
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+class WrittenMoment(TypeDecorator[str]):
+    """A stored moment, read as it is told to others: RFC 3339 in UTC, without a fraction that is none."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """As it is stored."""
+        return UtcDateTime().load_dialect_impl(dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """SQLite's text is nearly that."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return str(value.replace(".000000Z", "Z"))
+        return str(value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+
+
+class WrittenJson(TypeDecorator[Any]):
+    """Stored JSON, read as it is put into other JSON: by orjson alone."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """SQLite has it as text, which need not be parsed; PostgreSQL's driver has parsed it."""
+        return orjson.Fragment(value) if value is not None and dialect.name == "sqlite" else value
 
 
 @lru_cache(maxsize=256)  # a group's units all write the same moment

@@ -1,14 +1,14 @@
 """What does HTTP answer about executions and their logs? The shapes that the API promises.
 
-They are told to `/openapi.json`; what is sent is made by `schemas.py` and encoded where it is read, in a thread, so
+They are told to `/openapi.json`; what is sent is made by `shown.py` and encoded where it is read, in a thread, so
 that a large page does not stop the event loop. A test holds the two together.
 """
 
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import bindparam, func, select
@@ -16,12 +16,12 @@ from sqlalchemy import bindparam, func, select
 from conselho.db.session import Tx
 from conselho.events import log as events
 from conselho.events.models import Event
-from conselho.executions import queries, schemas
+from conselho.executions import queries, shown
 from conselho.executions.queries import Filter
 from conselho.executions.severity import Severity
 from conselho.executions.states import Status
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=shown.moment)
 PAGE_BYTES_MAX = 4 * 1024 * 1024  # of a page of executions, but always one: a single one takes at most some 3 MiB
 
 
@@ -139,19 +139,17 @@ def as_response(body: bytes, status: int = 200, headers: dict[str, str] | None =
 
 def encode(value: Any) -> bytes:
     """JSON as it is sent; what is no Unicode is replaced."""
-    return _ENCODER.encode(value).encode("utf-8", "replace")
-
-
-def shown(tx: Tx, execution_id: str) -> dict[str, Any]:
-    """An execution as it is now. Raises: errors.NotFound."""
-    as_of = events.cursor(tx)
-    row = queries.one(tx, execution_id)
-    return schemas.as_json(row, queries.waiting(tx, [row])) | {"as_of": as_of}
+    try:
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError:  # half a character or an integer of more than 64 bits, in what an agent said
+        return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def one(tx: Tx, execution_id: str) -> bytes:
-    """The same, encoded."""
-    return encode(shown(tx, execution_id))
+    """An execution as it is now, encoded. Raises: errors.NotFound."""
+    as_of = events.cursor(tx)
+    row = queries.one(tx, execution_id, shown.ROWS)
+    return encode(shown.execution(row, queries.waiting(tx, [row])) | {"as_of": as_of})
 
 
 def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> bytes:
@@ -161,31 +159,31 @@ def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> b
     """
     queued = tx.execute(_QUEUED, {"run_id": execution_id}).scalar_one()
     as_of = events.cursor(tx) if queued is None else f"{events.epoch(tx)}-{queued}"
-    row = queries.one(tx, execution_id)
-    asked = {"not_before": not_before and not_before.astimezone(UTC).isoformat().replace("+00:00", "Z")}
-    return encode(schemas.as_json(row, {}) | _UNBEGUN | asked | {"as_of": as_of})
+    row = queries.one(tx, execution_id, shown.ROWS)
+    asked = {"not_before": not_before and shown.moment(not_before)}
+    return encode(shown.execution(row, {}) | _UNBEGUN | asked | {"as_of": as_of})
 
 
 def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
     """A page of executions, as many as go into PAGE_BYTES_MAX. Raises: errors.Invalid."""
     as_of = events.cursor(tx)
-    found = queries.page(tx, which, limit, after)
+    found = queries.page(tx, which, limit, after, shown.ROWS)
     waiting = queries.waiting(tx, found.rows)
     items: list[bytes] = []
     size = 0
     for row in found.rows:
-        item = encode(schemas.as_json(row, waiting))
+        item = encode(shown.execution(row, waiting))
         size += len(item) + 1
         if items and size > PAGE_BYTES_MAX:
-            found = queries.page(tx, which, len(items), after)
+            found = queries.page(tx, which, len(items), after, shown.ROWS)
             break
         items.append(item)
-    return listed(items, next=found.next, as_of=as_of)
+    return listed(b",".join(items), next=found.next, as_of=as_of)
 
 
-def listed(items: Sequence[bytes], **rest: object) -> bytes:
-    """A list of items that are encoded already, with what stands beside it."""
-    return b'{"items":[' + b",".join(items) + b"]," + encode(rest)[1:]
+def listed(items: bytes, **rest: object) -> bytes:
+    """A list of items that are encoded already, commas between them, with what stands beside it."""
+    return b'{"items":[' + items + b"]," + encode(rest)[1:]
 
 
 # The first event of an execution is that it was queued.

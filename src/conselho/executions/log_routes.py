@@ -1,6 +1,5 @@
 """The HTTP doors to a log: page by page, searched, and as it grows."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from conselho import errors
 from conselho.db.session import Database
 from conselho.events.signals import Signals
-from conselho.executions import answers, log_pages, logs, patience, schemas
+from conselho.executions import answers, log_pages, logs, patience, shown
 from conselho.executions.answers import LogPage
 from conselho.executions.routes import Hints, Store
 
@@ -77,24 +76,24 @@ async def stream(
     return StreamingResponse(_follow(database, signals, execution_id, start), media_type="text/event-stream")
 
 
-async def _follow(database: Database, signals: Signals, execution_id: str, after: int) -> AsyncIterator[str]:
+async def _follow(database: Database, signals: Signals, execution_id: str, after: int) -> AsyncIterator[bytes]:
     silent = 0.0
     with signals.watch(f"log:{execution_id}") as watch:
         while not signals.is_closing:
             # The state is read before the lines: what is over then has all its lines.
             is_over = await patience.is_over(database, execution_id)
             while lines := await database.read(logs.read_after, execution_id, after):
-                yield "".join(_message(numbered) for numbered in lines)
+                yield b"".join(_message(numbered) for numbered in lines)
                 after, silent = lines[-1].seq, 0.0
             if is_over:
-                yield f"event: end\ndata: {json.dumps(await database.read(answers.shown, execution_id))}\n\n"
+                yield b"event: end\ndata: " + await database.read(answers.one, execution_id) + b"\n\n"
                 return
             if not await watch.wait(POLL_SECONDS):
                 silent += POLL_SECONDS
             if silent >= HEARTBEAT_SECONDS:
-                yield ": still here\n\n"
+                yield b": still here\n\n"
                 silent = 0.0
 
 
-def _message(numbered: logs.NumberedLine) -> str:
-    return f"id: {numbered.seq}\ndata: {json.dumps(schemas.line_as_json(numbered))}\n\n"
+def _message(numbered: logs.NumberedLine) -> bytes:
+    return b"id: %d\ndata: %s\n\n" % (numbered.seq, answers.encode(shown.line(numbered)))

@@ -7,10 +7,11 @@ are packed. Text holds the bytes as they came: what is no UTF-8 stands in it as 
 when it is shown.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, select, update
 
@@ -23,6 +24,7 @@ __all__ = ["CODEC", "Chunk", "Head", "Line", "NumberedLine", "append", "pack"]
 
 CHUNK_LINES = 100  # of those that follow each other quickly: a page then unpacks little that it does not show
 CHUNK_CHARACTERS = 64 * 1024
+CHUNKS_AT_ONCE = 8
 PAGE_LINES_MAX = 1000
 PAGE_BYTES_MAX = 1_000_000  # a page of log lines is at most so large, but always one line
 SEQ_MAX = 2**31 - 1  # more lines no log has, and no database counts here
@@ -38,6 +40,7 @@ _ADVANCE = (
     .returning(LogHead.last_seq)
 )
 _INSERT = insert(LogChunk)
+_HEAD = select(LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == bindparam("run_id"))
 _CHUNKS = (
     select(LogChunk.first_seq, LogChunk.line_count, LogChunk.first_at, LogChunk.data)
     .where(
@@ -55,8 +58,7 @@ _CHUNKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedLine:
+class NumberedLine(NamedTuple):
     """A line as it is stored: `seq` counts from 1 without gaps."""
 
     seq: int
@@ -131,7 +133,7 @@ def append(tx: Tx, *chunks: Chunk) -> bool:
 
 def head(tx: Tx, execution_id: str) -> Head:
     """Where the log ends; Head(0, 0) where nothing was logged yet."""
-    row = tx.execute(select(LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == execution_id)).one_or_none()
+    row = tx.execute(_HEAD, {"run_id": execution_id}).one_or_none()
     return Head(0, 0) if row is None else Head(row.last_seq, row.bytes)
 
 
@@ -148,17 +150,15 @@ def read_after(tx: Tx, execution_id: str, after: int, limit: int = PAGE_LINES_MA
     limit = min(limit, PAGE_LINES_MAX) if after < SEQ_MAX else 0
     found: list[NumberedLine] = []
     size = 0
-    wanted = after + 1
     while len(found) < limit:
-        batch = list(_read_chunks(tx, execution_id, wanted))
+        batch = _read_chunks(tx, execution_id, after + len(found) + 1, limit - len(found))
         if not batch:
             break
         for numbered in batch:
             size += len(numbered.line.text)
-            if len(found) == limit or (found and size > PAGE_BYTES_MAX):
+            if found and size > PAGE_BYTES_MAX:
                 return found
             found.append(numbered)
-        wanted = batch[-1].seq + 1
     return found
 
 
@@ -181,10 +181,12 @@ def _as_row(chunk: Chunk) -> dict[str, Any]:
     }
 
 
-def _read_chunks(tx: Tx, execution_id: str, wanted: int) -> Iterator[NumberedLine]:
-    chunks = tx.execute(_CHUNKS, {"run_id": execution_id, "wanted": wanted, "chunks": 8}).all()
-    for first_seq, line_count, first_at, data in chunks:
-        if first_seq + line_count > wanted:
-            for seq, line in enumerate(packing.unpack(first_at, data), first_seq):
-                if seq >= wanted:
-                    yield NumberedLine(seq, line)
+def _read_chunks(tx: Tx, execution_id: str, wanted: int, most: int) -> list[NumberedLine]:
+    """Some of the lines from number `wanted` on: at most so many, and none only where there are none."""
+    wish = {"run_id": execution_id, "wanted": wanted, "chunks": min(CHUNKS_AT_ONCE, 2 + most // CHUNK_LINES)}
+    found: list[NumberedLine] = []
+    for first_seq, _, first_at, data in tx.execute(_CHUNKS, wish):
+        skipped = max(0, wanted - first_seq)
+        lines = packing.unpack(first_at, data)[skipped : skipped + most - len(found)]
+        found += map(NumberedLine, itertools.count(first_seq + skipped), lines)
+    return found

@@ -38,7 +38,7 @@ class Execution(Base):
         CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
         # A held run always has a lease: what no lease guards, nobody would ever rescue.
         CheckConstraint(f"NOT ({_one_of('status', ACTIVE)}) OR lease_until IS NOT NULL", name="held_has_lease"),
-        # `status` first, though it is the same in all of them: SQLite would rather sort than read an index in its order.
+        # `status` first, though it is one in all of them: SQLite would rather sort than read an index in its order.
         index_where("ix_executions_queue", "status = 'queued'", "status", "rank", "id"),
         index_where("ix_executions_active", _one_of("status", ACTIVE), "worker_id", "id"),
         index_where(

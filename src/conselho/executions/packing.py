@@ -9,7 +9,7 @@ Bytes that are no UTF-8 came as surrogate escapes, and go and return as those.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -65,16 +65,19 @@ def pack(lines: Sequence[PlainLine]) -> Packed:
     return Packed(first_at, max(moments), characters, zstandard.ZstdCompressor(level=LEVEL).compress(raw))
 
 
-def unpack(first_at: datetime, data: bytes) -> Iterator[Line]:
+def unpack(first_at: datetime, data: bytes) -> list[Line]:
     """The lines of a chunk whose first came at `first_at`."""
     raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=CHUNK_BYTES_MAX)
     first, _, body = raw.decode("utf-8", "surrogatepass").partition("\n")
     head = json.loads(first)
-    texts = iter(head["texts"] if "texts" in head else body.split("\n"))
+    texts = head["texts"] if "texts" in head else body.split("\n")
     details = head.get("data", {})
-    number = 0
+    lines: list[Line] = []
     for count, offset, kind in head["runs"]:
         at = first_at + offset * _MICROSECOND
-        for _ in range(count):
-            yield Line(at, kind, next(texts), details.get(str(number)))
-            number += 1
+        begin = len(lines)
+        if details:
+            lines += [Line(at, kind, texts[each], details.get(str(each))) for each in range(begin, begin + count)]
+        else:
+            lines += [Line(at, kind, text) for text in texts[begin : begin + count]]
+    return lines

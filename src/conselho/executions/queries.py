@@ -29,8 +29,7 @@ PAGE_MAX = 200
 VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
 
 _COLUMNS = (*Execution.__table__.c, LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes"))
-_ROWS = select(*_COLUMNS).outerjoin(LogHead, LogHead.execution_id == Execution.id)
-_ONE = _ROWS.where(Execution.id == bindparam("run_id"))
+ROWS = select(*_COLUMNS).outerjoin(LogHead, LogHead.execution_id == Execution.id)
 _NO_CURSOR = "this cursor is none: begin again without it"
 _PLACE = tuple_(Execution.created_at, Execution.id)
 _COLUMN = Execution.__table__.c
@@ -68,17 +67,17 @@ class Page:
     next: str | None
 
 
-def one(tx: Tx, execution_id: str) -> Row[Any]:
-    """The row of an execution. Raises: errors.NotFound."""
+def one(tx: Tx, execution_id: str, rows: Select[Any] = ROWS) -> Row[Any]:
+    """The row of an execution, with the columns of `rows`. Raises: errors.NotFound."""
     # What is no id is nobody's; one database would say so, the other would break at a NUL in it.
-    row = tx.execute(_ONE, {"run_id": execution_id}).one_or_none() if ids.is_id(execution_id) else None
+    row = tx.execute(_one(rows), {"run_id": execution_id}).one_or_none() if ids.is_id(execution_id) else None
     if row is None:
         raise errors.NotFound(f"there is no execution {execution_id[:50]}")
     return row
 
 
-def page(tx: Tx, which: Filter, limit: int, after: str | None = None) -> Page:
-    """A page of executions. Raises: errors.Invalid for a filter or cursor that is none.
+def page(tx: Tx, which: Filter, limit: int, after: str | None = None, rows: Select[Any] = ROWS) -> Page:
+    """A page of executions, with the columns of `rows`. Raises: errors.Invalid for a filter or cursor that is none.
 
     The cursor of another filter is a place like any other: the page goes on from there.
     """
@@ -87,17 +86,20 @@ def page(tx: Tx, which: Filter, limit: int, after: str | None = None) -> Page:
     wish = _wish(which)
     start = None if after is None else _from_cursor(after)
     if which.q is not None and which.q.strip():
-        rows = _found(tx, which, words.parse(which.q), wish, limit + 1, start)
+        found = _found(tx, which, words.parse(which.q), wish, limit + 1, start, rows)
     else:
         if start is not None:
             wish |= {"start_at": start[0], "start_id": start[1]}
-        rows = list(tx.execute(_page(frozenset(wish)), wish | {"most": limit + 1}))
-    more = len(rows) > limit
-    return Page(rows[:limit], cursor_at(rows[limit - 1].created_at, rows[limit - 1].id) if more else None)
+        found = list(tx.execute(_page(frozenset(wish), rows), wish | {"most": limit + 1}))
+    if len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], cursor_at(found[limit - 1].created_at, found[limit - 1].id))
 
 
-def cursor_at(created_at: datetime, execution_id: str) -> str:
+def cursor_at(created_at: datetime | str, execution_id: str) -> str:
     """The cursor of the page that goes on behind that execution."""
+    if isinstance(created_at, str):
+        created_at = datetime.fromisoformat(created_at)
     place = f"{created_at.isoformat()} {execution_id}"
     return base64.urlsafe_b64encode(place.encode("ascii")).decode("ascii").rstrip("=")
 
@@ -160,17 +162,22 @@ def _equal(which: Filter) -> Iterator[tuple[str, str]]:
             yield name, "agent_id" if name == "agent" and ids.is_id(value) else column
 
 
+@lru_cache(maxsize=10)
+def _one(rows: Select[Any]) -> Select[Any]:
+    return rows.where(Execution.id == bindparam("run_id"))
+
+
 @lru_cache(maxsize=1_000)
-def _page(names: frozenset[str]) -> Select[Any]:
+def _page(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
     """The statement of a page with these filters: built once, so that it need not be compiled again."""
-    ordered = _ROWS.order_by(Execution.created_at.desc(), Execution.id.desc()).limit(bindparam("most"))
+    ordered = rows.order_by(Execution.created_at.desc(), Execution.id.desc()).limit(bindparam("most"))
     return ordered.where(*_conditions(names))
 
 
 @lru_cache(maxsize=1_000)
-def _those(names: frozenset[str]) -> Select[Any]:
+def _those(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
     """The statement of the rows of some keys, as far as they fulfil these filters."""
-    joined = _ROWS.join(Searched, Searched.execution_id == Execution.id).order_by(Searched.key.desc())
+    joined = rows.join(Searched, Searched.execution_id == Execution.id).order_by(Searched.key.desc())
     return joined.where(Searched.key.in_(bindparam("keys", expanding=True)), *_conditions(names))
 
 
@@ -194,6 +201,7 @@ def _found(
     wish: dict[str, Any],
     limit: int,
     start: tuple[datetime, str] | None,
+    rows: Select[Any],
 ) -> list[Row[Any]]:
     """The newest rows that have the phrases; none, where nothing is asked for that could be found.
 
@@ -207,16 +215,16 @@ def _found(
     if start is not None:
         key = search.key_of(tx, start[1])
         below = min(below, search.key_at(start[0]) if key is None else key)
-    rows: list[Row[Any]] = []
-    while len(rows) < limit:
-        wanted = limit - len(rows)
+    found: list[Row[Any]] = []
+    while len(found) < limit:
+        wanted = limit - len(found)
         keys = search.newest(tx, phrases, marks, below=below, at_least=at_least, limit=wanted)
         if keys:
-            rows += tx.execute(_those(frozenset(wish)), wish | {"keys": keys})
+            found += tx.execute(_those(frozenset(wish), rows), wish | {"keys": keys})
             below = keys[-1]
         if len(keys) < wanted:
             break
-    return rows
+    return found
 
 
 def _from_cursor(cursor: str) -> tuple[datetime, str]:

@@ -3,10 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,11 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from conselho.agents import limits, prompts
-from conselho.executions import logs, request
-from conselho.executions.logs import NumberedLine
+from conselho.executions import request
 from conselho.executions.moments import Moment
 from conselho.executions.request import Request
-from conselho.executions.states import Status
 
 SHARED_ROOM = 1_000_000  # runs that share a directory: as many as like
 
@@ -108,55 +102,6 @@ def _lanes(cwd: str, agent: Row[Any] | None, *, exclusive: bool) -> tuple[reques
         return found
     # Also without a limit: one that is set later then counts the runs there are.
     return (*found, request.Lane(key=f"agent {agent.slug}", room=agent.concurrency or SHARED_ROOM))
-
-
-_PLAIN = (
-    "id", "agent_id", "agent", "provider", "model", "argv", "origin", "councilor_id", "card_id", "command", "title",
-    "prompt", "cwd", "context", "instance_id", "status", "severity", "summary", "findings", "evidence", "result",
-    "error", "exit_code", "signal", "reason", "created_at", "started_at", "completed_at", "duration_seconds",
-    "attempt", "retry_of", "worker", "input_tokens", "output_tokens", "cost_usd", "session", "timeout_seconds",
-    "idle_timeout_seconds", "accepted_exit_codes", "exclusive", "env_allow", "not_before", "start_before",
-    "cancel_requested_at", "note",
-)  # fmt: skip
-
-
-_MOMENTS = ("created_at", "started_at", "completed_at", "not_before", "start_before", "cancel_requested_at")
-
-
-@cache
-def _values_of(fields: tuple[str, ...]) -> Callable[[Row[Any]], tuple[Any, ...]]:
-    """What takes the values of _PLAIN from a row with these fields: by place, since by name takes ten times as long."""
-    return itemgetter(*(fields.index(name) for name in _PLAIN))
-
-
-def as_json(row: Row[Any], waiting: Mapping[str, str]) -> dict[str, Any]:
-    """An execution as people and programs get it. `waiting`: why queued ones wait, by id."""
-    found = dict(zip(_PLAIN, _values_of(row._fields)(row), strict=True))
-    for name in _MOMENTS:
-        if found[name] is not None:
-            found[name] = _plain(found[name])
-    is_over = Status(row.status).is_terminal
-    if row.duration_seconds is None and row.started_at is not None and row.completed_at is not None:
-        # Nobody was there to measure it: the wall clock is the next best.
-        found["duration_seconds"] = round((row.completed_at - row.started_at).total_seconds(), 3)
-    return found | {
-        "priority": -row.rank,
-        "unreachable": row.unreachable_since is not None,
-        "waiting_for": waiting.get(row.id),
-        "log_lines": row.log_lines if is_over else row.live_lines or 0,
-        "log_bytes": row.log_bytes if is_over else row.live_bytes or 0,
-    }
-
-
-def line_as_json(numbered: NumberedLine) -> dict[str, Any]:
-    """A line of a log; what is no UTF-8 is replaced."""
-    line = numbered.line
-    found = {"seq": numbered.seq, "at": _plain(line.at), "kind": line.kind, "text": logs.shown(line.text)}
-    return found if line.data is None else {**found, "data": line.data}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 def _title(agent: Row[Any] | None, argv: list[str] | None, prompt: str | None) -> str | None:

@@ -1,0 +1,81 @@
+"""How do an execution and a line of its log become what HTTP tells of them?
+
+Moments and JSON are sent as the database has them: to make values of them first, and to write these again, took longer
+than all the rest of a page. So rows that are shown are read by a statement of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select, type_coerce
+
+from conselho.db.types import JsonValue, UtcDateTime, WrittenJson, WrittenMoment
+from conselho.executions import logs, states
+from conselho.executions.logs import Line, NumberedLine
+from conselho.executions.models import Execution, LogHead
+
+_COLUMN = Execution.__table__.c
+_OTHERWISE: Mapping[str, ColumnElement[Any]] = {
+    "priority": -_COLUMN.rank,
+    "unreachable": _COLUMN.unreachable_since.is_not(None),
+    "not_before": _COLUMN.not_before,  # as a moment: why a run waits depends on it
+}
+FIELDS = (
+    "id", "agent_id", "agent", "provider", "model", "argv", "origin", "councilor_id", "card_id", "command", "title",
+    "prompt", "cwd", "env_allow", "context", "instance_id", "status", "severity", "summary", "findings", "evidence",
+    "result", "error", "exit_code", "signal", "reason", "created_at", "started_at", "completed_at", "duration_seconds",
+    "attempt", "retry_of", "worker", "unreachable", "input_tokens", "output_tokens", "cost_usd", "session",
+    "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "exclusive", "priority", "not_before",
+    "start_before", "cancel_requested_at", "note", "waiting_for", "log_lines", "log_bytes",
+)  # fmt: skip
+
+
+def _column(name: str) -> ColumnElement[Any]:
+    if name in _OTHERWISE:
+        return _OTHERWISE[name].label(name)
+    column = _COLUMN[name]
+    if isinstance(column.type, UtcDateTime):
+        return type_coerce(column, WrittenMoment()).label(name)
+    return type_coerce(column, WrittenJson()).label(name) if column.type is JsonValue else column
+
+
+ROWS = select(
+    *(_column(name) for name in FIELDS), LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes")
+).outerjoin(LogHead, LogHead.execution_id == Execution.id)
+
+
+def execution(row: Row[Any], waiting: Mapping[str, str]) -> dict[str, Any]:
+    """A row of ROWS as people and programs get it. `waiting`: why queued ones wait, by id."""
+    found: dict[str, Any] = dict(zip(FIELDS, row, strict=False))
+    found["waiting_for"] = waiting.get(found["id"])
+    if found["status"] in states.OPEN:
+        found["log_lines"], found["log_bytes"] = row.live_lines or 0, row.live_bytes or 0
+    if found["not_before"] is not None:
+        found["not_before"] = moment(found["not_before"])
+    if found["duration_seconds"] is None and found["started_at"] and found["completed_at"]:
+        # Nobody was there to measure it: the wall clock is the next best.
+        began, ended = (datetime.fromisoformat(found[name]) for name in ("started_at", "completed_at"))
+        found["duration_seconds"] = round((ended - began).total_seconds(), 3)
+    return found
+
+
+def line(numbered: NumberedLine) -> dict[str, Any]:
+    """A line of a log; what is no UTF-8 is replaced."""
+    seq, (at, kind, text, data) = numbered
+    return lines([NumberedLine(seq, Line(at, kind, logs.shown(text), data))])[0]
+
+
+def lines(numbered: Sequence[NumberedLine]) -> list[dict[str, Any]]:
+    """Lines whose text is all UTF-8."""
+    return [
+        {"seq": seq, "at": at, "kind": kind, "text": text}
+        if data is None
+        else {"seq": seq, "at": at, "kind": kind, "text": text, "data": data}
+        for seq, (at, kind, text, data) in numbered
+    ]
+
+
+def moment(value: datetime) -> str:
+    """RFC 3339, in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
