@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from conselho.db import engine
 from conselho.db.session import Database
+from conselho.events.listening import ListeningSignals
 from conselho.events.signals import Signals
 from conselho.settings import Settings
 
@@ -22,7 +24,7 @@ class Runtime:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Runtime]:
     """Open all of it for the running event loop, and close it in good order."""
-    signals = Signals()
+    signals = ListeningSignals(settings.url) if engine.is_shared(settings.url) else Signals()
     signals.bind(asyncio.get_running_loop())
     database = Database(settings.url, on_commit=signals.tell)
     try:
@@ -30,3 +32,4 @@ async def opened(settings: Settings) -> AsyncIterator[Runtime]:
     finally:
         signals.bind(None)
         await asyncio.to_thread(database.close)
+        await asyncio.to_thread(signals.end)

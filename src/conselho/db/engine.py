@@ -106,6 +106,23 @@ def open_engine(
     return _open_postgres(address, options, read_seconds_max=read_seconds_max if read_only else None)
 
 
+def connect_directly(url: str) -> psycopg.Connection:
+    """A connection to PostgreSQL of one's own, outside of any pool, on which each statement is a transaction.
+
+    Raises: psycopg.Error.
+    """
+    address = database_address(url).set(drivername="postgresql")
+    options = {name: value for name, value in POSTGRES_CONNECT.items() if name not in address.query}
+    connection = psycopg.connect(address.render_as_string(hide_password=False), autocommit=True, **options)  # type: ignore[arg-type]
+    connection.execute(POSTGRES_SESSION)
+    return connection
+
+
+def is_shared(url: str) -> bool:
+    """Whether processes on several machines may have this database open at once."""
+    return database_address(url).get_backend_name() != "sqlite"
+
+
 def database_address(url: str) -> URL:
     """`url`, parsed, with the driver this program uses.
 

@@ -2,6 +2,7 @@
 
 A signal is a hint and carries no data: who wakes looks at the database. Losing one costs a poll's interval,
 nothing else, so every wait here has a limit. Signals are told from any thread; waiting is for the event loop.
+Processes that share a PostgreSQL wake each other, too (`listening.py`).
 """
 
 import asyncio
@@ -34,7 +35,14 @@ class Signals:
     def close(self) -> None:
         """Wake everybody, because the server stops. From the event loop."""
         self.is_closing = True
+        self.wake_all()
+
+    def wake_all(self) -> None:
+        """Wake everybody, whatever for. From the event loop."""
         self._wake(tuple(self._waiting))
+
+    def end(self) -> None:
+        """Let go of what it holds open."""
 
     def watch(self, *topics: str) -> "Watch":
         """Begin to watch before looking at the database, so that a change in between is not missed."""
