@@ -8,6 +8,7 @@ import pytest
 from conselho import errors, ids, runtime
 from conselho.events import log as events
 from conselho.executions import queue
+from conselho.runtime import Runtime
 from conselho.settings import Settings
 from tests.executions.making import make_request
 from tests.looping import on_a_loop
@@ -18,9 +19,16 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     return Settings(data_dir=tmp_path, database_url=database_url)
 
 
+async def heard(held: Runtime) -> None:
+    """Wait until it listens: whoever begins to wakes everybody once."""
+    assert await asyncio.to_thread(held.signals.heard.wait, 30)
+    await asyncio.sleep(0)
+
+
 @on_a_loop
 async def test_a_commit_wakes_whoever_watches_its_topics(settings: Settings) -> None:
     async with runtime.opened(settings) as held:
+        await heard(held)
         with held.signals.watch(queue.WAKE) as watch, held.signals.watch("something else") as other:
             await held.database.write(queue.enqueue, make_request(), ids.new())
             assert await watch.wait(30)
@@ -30,6 +38,7 @@ async def test_a_commit_wakes_whoever_watches_its_topics(settings: Settings) -> 
 @on_a_loop
 async def test_what_is_refused_wakes_nobody(settings: Settings) -> None:
     async with runtime.opened(settings) as held:
+        await heard(held)
         with held.signals.watch(queue.WAKE) as watch:
             with pytest.raises(errors.Invalid):
                 await held.database.write(queue.enqueue, make_request(argv=()), ids.new())

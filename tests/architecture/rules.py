@@ -19,6 +19,8 @@ _TRANSACTIONS = {"commit", "rollback", "begin_nested", "begin_twophase", "savepo
 _OPENERS = {"create_engine", "Engine", "Connection", "Session", "sessionmaker", "scoped_session", "AsyncSession"}
 _DRIVERS = ("sqlite3", "psycopg", "sqlalchemy.dialects", "apsw", "asyncpg")
 _KINDS = ("sqlite", "postgres")
+# NOTIFY belongs to a driver's connection, and signals are no affair of `db`.
+_LISTENS = {"events/listening.py"}
 # The one place where the embedded database gets its name; it is below `db`, and cannot ask there.
 _NAMES_THE_DEFAULT = {"settings.py"}
 _SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "eval", "exec"}
@@ -43,7 +45,7 @@ def only_db_ends_a_transaction(source: Source) -> Iterator[str]:
 
 def only_db_knows_which_database_it_is(source: Source) -> Iterator[str]:
     """No driver, no dialect and no branch on the kind of database but in `db`."""
-    if source.room == "db":
+    if source.room == "db" or source.path in _LISTENS:
         return
     for line, name in source.imported():
         if any(name == driver or name.startswith(f"{driver}.") for driver in _DRIVERS):

@@ -48,8 +48,7 @@ def bound(request: pytest.FixtureRequest) -> Iterator[Bound]:
     async def bind() -> Ears:
         for each in made:
             each.bind(asyncio.get_running_loop())
-            if isinstance(each, ListeningSignals):
-                assert await asyncio.to_thread(each.heard.wait, LONG)
+            assert await asyncio.to_thread(each.heard.wait, LONG)
         ears = Ears(made[0], made[-1])
         await ears.settle()  # who begins to listen wakes all, and those who watch from here on must not notice
         return ears

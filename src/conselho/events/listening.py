@@ -48,7 +48,7 @@ class ListeningSignals(Signals):
             end.setblocking(False)  # noqa: FBT003 - the name says it
         self._ended = threading.Event()
         self._connection: psycopg.Connection | None = None
-        self.heard = threading.Event()  # set while it listens
+        self.heard.clear()
         self._thread = threading.Thread(target=self._work, name="conselho-listener", daemon=True)
         self._thread.start()
 

@@ -6,6 +6,7 @@ Processes that share a PostgreSQL wake each other, too (`listening.py`).
 """
 
 import asyncio
+import threading
 from collections import defaultdict
 from typing import Self
 
@@ -16,6 +17,8 @@ class Signals:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self.heard = threading.Event()  # set while nothing that is told is missed here
+        self.heard.set()
         self.is_closing = False  # the server stops: a stream that waits ends now, and its client comes back later
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
