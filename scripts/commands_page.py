@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 import click
 
+from conselho.agents import limits
 from conselho.cli import main, options
 
 WIDTH = 120
 SHARED = {"--data-dir", "--database-url", "--help"}
 
-# A click argument has no line of its own.
+# A click argument has no line of its own; these are just any text.
 ARGUMENTS = {
     "argv": "the program and its arguments, word by word, after `--`",
     "slug": "an agent's name; of one that is there already, its id will do as well",
     "identity": "the id of a run, or its last characters (at least 4) if it is one of the newest 200",
-    "shell": "",  # its values say all
 }
 
 _CODE_AND_MEANING = re.compile(r"([\dn+, ]+): (\D[^.]*)\.\s*")
@@ -140,7 +140,7 @@ def _prose(words: str) -> Iterator[str]:
 
 def _arguments(arguments: list[click.Argument]) -> Iterator[str]:
     for argument in arguments:
-        about = ARGUMENTS[argument.name or ""] or _values(argument.type)
+        about = _values(argument.type) or ARGUMENTS[argument.name or ""]
         yield f"- `{(argument.metavar or argument.name or '').upper()}`: {about}."
     if arguments:
         yield ""
@@ -194,6 +194,11 @@ def _values(kind: click.ParamType[object]) -> str:
     match kind:
         case click.Choice():
             return ", ".join(f"`{choice}`" for choice in kind.choices)
+        case options.Text() if kind.characters_max is not None:
+            return f"at most {kind.characters_max} characters"
+        case options.Slug():
+            most = limits.SLUG_CHARACTERS_MAX
+            return f"its name: letters, digits, `_`, `.` and `-`, the first a letter or a digit, at most {most}"
         case options.Number():
             return f"{kind.min} to {kind.max}"
         case options.Duration():

@@ -152,7 +152,8 @@ def trace(overrides: dict[str, Any] | None = None, environ: dict[str, str] | Non
         (given["data_dir"] for given in (flags, variables) if given.get("data_dir", ("",))[0]),
         (_data_directory(), _DEFAULT),
     )
-    data_dir = Path(os.path.abspath(Path(said).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    # resolve() would follow links, and Path's expanduser() fails where there is no such user.
+    data_dir = Path(os.path.abspath(os.path.expanduser(said)))  # noqa: PTH100, PTH111
     file, written = _from_file(data_dir, environment)
     merged = {**written, **variables, **flags, "data_dir": (data_dir, source)}
     try:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from conselho.agents import definitions
-from conselho.cli import agents, named
+from conselho.cli import agents, options
+from conselho.providers import registry
 from tests.cli.conftest import House
 from tests.cli.programs import conselho
 
@@ -35,8 +36,7 @@ def shown(house: House, slug: str) -> dict[str, Any]:
 
 
 def test_the_limits_are_those_of_the_server() -> None:
-    assert named.SLUG.pattern == definitions.SLUG
-    assert agents.CONCURRENCY_MAX == definitions.CONCURRENCY_MAX
+    assert list(options.PROVIDERS) == registry.names()
     assert set(agents.CLEARABLE.values()) < set(definitions.FIELDS)
 
 
@@ -137,14 +137,56 @@ def test_the_prompt_of_a_run_can_come_on_stdin(shared_house: House) -> None:
         (("agents", "remove", "nobody"), 1, "there is no agent 'nobody'"),
         (("agents", "try", "nobody"), 2, "there is no agent 'nobody'"),
         (("run", "--agent", "nobody"), 2, "there is no agent 'nobody'"),
-        (("agents", "add", "a b", "--", "true"), 2, "slug: 'a b' is none"),
+        (("agents", "add", "a b", "--", "true"), 2, "invalid value for 'SLUG': 'a b' is none: letters, digits"),
+        (("agents", "add", "x" * 101, "--", "true"), 2, "invalid value for 'SLUG'"),
+        (("agents", "add", "\udcff", "--", "true"), 2, "invalid value for 'SLUG': '\\udcff' is none"),
+        (("agents", "add", "0192f0c1-7e7e-7abc-8def-0123456789ab", "--", "x"), 2, "'SLUG': it looks like an id"),
         (("agents", "add", "x"), 2, "say what it runs, after `--`: conselho agents add x -- make test"),
-        (("agents", "add", "x", "--provider", "oracle", "--", "x"), 2, "there is no provider 'oracle'"),
+        (
+            ("agents", "add", "x", "--provider", "oracle", "--", "x"),
+            2,
+            "invalid value for '--provider': 'oracle' is not",
+        ),
         (("agents", "add", "x", "--env", "TOKEN", "--", "x"), 2, "write NAME=VALUE, or --allow-env TOKEN"),
-        (("agents", "add", "x", "--allow-env", "CONSELHO_DATABASE_URL", "--", "x"), 2, "the server's own"),
+        (
+            ("agents", "add", "x", "--allow-env", "CONSELHO_DATABASE_URL", "--", "x"),
+            2,
+            "--allow-env: CONSELHO_DATABASE_URL is the server's own",
+        ),
         (("agents", "add", "x", "--concurrency", "0", "--", "x"), 2, "'0' is no whole number from 1 to 1000"),
         (("agents", "add", "x", "--timeout", "0.1", "--", "x"), 2, "outside 1 second to 7 days"),
-        (("agents", "add", "x", "--title", "\udcff", "--", "x"), 2, "is not UTF-8 text"),
+        (("agents", "add", "x", "--allow-env", "9x", "--", "x"), 2, "--allow-env: '9x' is no name of a variable"),
+        (("agents", "add", "x", *["--allow-env", "A"] * 101, "--", "x"), 2, "--allow-env has at most 100 names"),
+        (("agents", "add", "x", "--allow-env", "\udcff", "--", "x"), 2, "--allow-env: '\\udcff' is not UTF-8 text"),
+        (
+            ("agents", "add", "x", "--env", f"A={'x' * 131_000}", "--env", f"B={'x' * 100}", "--", "x"),
+            2,
+            "--env is larger than 128",
+        ),
+        (("agents", "add", "x", "--env", "A=\udcff", "--", "x"), 2, "--env: 'A=\\udcff' is not UTF-8 text"),
+        (("agents", "add", "x", "--title", "\udcff", "--", "x"), 2, "value for '--title': '\\udcff' is not UTF-8 text"),
+        (("agents", "add", "x", "--title", "x" * 201, "--", "x"), 2, "'--title': it is longer than 200 characters"),
+        (("agents", "add", "x", "--emoji", "x" * 33, "--", "x"), 2, "'--emoji': it is longer than 32 characters"),
+        (
+            ("agents", "set", "x", "--description", "x" * 10_001),
+            2,
+            "'--description': it is longer than 10000 characters",
+        ),
+        (("agents", "set", "x", "--model", "x" * 101), 2, "'--model': it is longer than 100 characters"),
+        (("agents", "set", "x", "--accept-exit", "256"), 2, "'--accept-exit': '256' is no whole number from 0 to 255"),
+        (("agents", "set", "x", "--idle-timeout", "8d"), 2, "'--idle-timeout': 8d is outside 1 second to 7 days"),
+        (("agents", "set", "x", "--prompt", "\udcff"), 2, "--prompt: '\\udcff' is not UTF-8 text"),
+        (("agents", "set", "x", "--cwd", ""), 2, "invalid value for '--cwd': it is empty: name a directory"),
+        (("agents", "set", "x", "--cwd", "\udcff"), 2, "--cwd: '"),
+        (("agents", "set", "x", "--", "true", "\udcff"), 2, "ARGV: '\\udcff' is not UTF-8 text"),
+        (("agents", "set", "x", "--", *["x" * 100_000] * 6), 2, "ARGV is larger than 512 KiB altogether"),
+        (("agents", "set", "x", "--", ""), 2, "ARGV must be valid text without NUL"),
+        (
+            ("agents", "set", "x", "--title", "x", "--clear", "title"),
+            2,
+            "--title and --clear title say different things",
+        ),
+        (("agents", "try", "x", "--cwd", ""), 2, "invalid value for '--cwd': it is empty: name a directory"),
         (("agents", "set", "x"), 2, "say what to change"),
         (("agents", "set", "x", "--clear", "argv"), 2, "'argv' is not one of"),
         (("agents", "list", "--after", "x"), 2, "cursor"),
@@ -157,6 +199,21 @@ def test_what_cannot_be_is_one_sentence(shared_house: House, arguments: tuple[st
     assert (told.returncode, told.stdout) == (code, "")
     assert said in told.stderr
     assert told.stderr.count("\n") == 1
+
+
+def test_what_only_the_whole_definition_shows_is_told_by_its_option(shared_house: House) -> None:
+    add(shared_house, "long", "--prompt", "x" * 120_000, "--", "cat")
+    told = shared_house.call("agents", "set", "long", "--", "cat", "{prompt}")
+    assert (told.returncode, told.stderr) == (
+        2,
+        "conselho: --prompt is over 100 KiB, too long for an argument: leave {prompt} out to give it on stdin\n",
+    )
+
+
+def test_what_cannot_be_starts_no_server(house: House) -> None:
+    for arguments in (("a b", "--", "x"), ("x", "--allow-env", "9x", "--", "x"), ("x", "--", "")):
+        assert house.call("agents", "add", *arguments).returncode == 2
+    assert not house.data_dir.exists()
 
 
 def test_a_slug_is_taken_once(shared_house: House) -> None:

@@ -93,7 +93,7 @@ def test_a_prompt_over_512_kib_is_refused_and_nothing_is_written(place: str, scr
     long = "é" * (256 * 1024) + "x" * bytes_over
     told = conselho("run", "--data-dir", place, "--prompt", "-", "--", "x", stdin=long)
     assert told.returncode == 2
-    assert told.stderr == "conselho: the prompt is over 512 KiB: put it in a file and name that\n"
+    assert told.stderr == "conselho: --prompt is over 512 KiB: put it in a file and name that\n"
     assert script.posted == []
 
 

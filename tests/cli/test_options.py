@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conselho import errors, settings
 from conselho.cli import options
 from conselho.cli.options import Duration, Moment, Place
 from tests.conftest import Clock
@@ -59,6 +60,22 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
         Moment().convert(text, None, None)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("env_allow has at most 100 names", "--allow-env has at most 100 names"),
+        ("env: 'x' is no name", "--env: 'x' is no name"),
+        ("the prompt is long", "--prompt is long"),
+        ("there is no provider 'x'", "there is no provider 'x'"),
+        ("environment", "environment"),
+    ],
+)
+def test_a_refusal_that_begins_with_a_field_begins_with_its_option(sentence: str, told: str) -> None:
+    with pytest.raises(errors.Invalid) as refused, options.by_their_names():
+        raise errors.Invalid(sentence)
+    assert refused.value.sentence == told
+
+
 def placed(*arguments: str) -> Place:
     found: list[Place] = []
 
@@ -75,6 +92,12 @@ def placed(*arguments: str) -> Place:
 
     outer.main(list(arguments), standalone_mode=False)
     return found[0]
+
+
+def test_the_home_of_somebody_who_is_not_there_is_a_name_like_any_other() -> None:
+    assert placed("inner", "--data-dir", "~nobody-of-this-name/x").data_dir == f"{Path.cwd()}/~nobody-of-this-name/x"
+    variables = {"CONSELHO_DATA_DIR": "~nobody-of-this-name"}
+    assert settings.load(environ=variables).data_dir == Path.cwd() / "~nobody-of-this-name"
 
 
 def test_the_place_may_stand_before_or_after_the_command(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ a removal, reaches them.
 import dataclasses
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
-from conselho import errors, ids
+from conselho import errors
 from conselho.agents import limits, queries
 from conselho.agents.models import Agent
 from conselho.db.session import Tx
@@ -22,12 +21,6 @@ from conselho.db.upsert import insert_if_absent
 from conselho.events import log as events
 from conselho.providers import registry
 
-SLUG = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-SLUG_CHARACTERS_MAX = 100
-EMOJI_CHARACTERS_MAX = 32  # a family with skin tones has 11
-DESCRIPTION_CHARACTERS_MAX = 10_000
-MODEL_CHARACTERS_MAX = 100
-CONCURRENCY_MAX = 1000  # as many as a worker may have seats
 KEY_KEPT = timedelta(days=7)
 
 
@@ -77,8 +70,8 @@ def checked(definition: Definition) -> Definition:
     limits.check_seconds("timeout_seconds", definition.timeout_seconds)
     limits.check_seconds("idle_timeout_seconds", definition.idle_timeout_seconds)
     limits.check_exit_codes(definition.accepted_exit_codes)
-    if definition.concurrency is not None and not 1 <= definition.concurrency <= CONCURRENCY_MAX:
-        raise errors.Invalid(f"concurrency must lie between 1 and {CONCURRENCY_MAX}")
+    if definition.concurrency is not None and not 1 <= definition.concurrency <= limits.CONCURRENCY_MAX:
+        raise errors.Invalid(f"concurrency must lie between 1 and {limits.CONCURRENCY_MAX}")
     return definition
 
 
@@ -146,18 +139,11 @@ def of_row(row: Row[Any]) -> Definition:
 
 
 def _check_names(definition: Definition) -> None:
-    slug = definition.slug
-    if not re.fullmatch(SLUG, slug, re.ASCII) or len(slug) > SLUG_CHARACTERS_MAX:
-        raise errors.Invalid(
-            f"slug: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
-            f" at most {SLUG_CHARACTERS_MAX}"
-        )
-    if ids.is_id(slug):
-        raise errors.Invalid("slug: it looks like an id, and could be taken for one")
+    limits.check_slug(definition.slug)
     limits.check_text("title", definition.title, limits.TITLE_CHARACTERS_MAX)
-    limits.check_text("emoji", definition.emoji, EMOJI_CHARACTERS_MAX)
-    limits.check_text("description", definition.description, DESCRIPTION_CHARACTERS_MAX)
-    limits.check_text("model", definition.model, MODEL_CHARACTERS_MAX)
+    limits.check_text("emoji", definition.emoji, limits.EMOJI_CHARACTERS_MAX)
+    limits.check_text("description", definition.description, limits.DESCRIPTION_CHARACTERS_MAX)
+    limits.check_text("model", definition.model, limits.MODEL_CHARACTERS_MAX)
 
 
 def _made_before(tx: Tx, definition: Definition, key: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What may an agent be defined with, and a run be asked for? The limits are the same for both.
+"""What may an agent be defined with, and a run be asked for? Where both have a field, its limits are the same.
 
 Each check raises errors.Invalid with one sentence that names the field and its limit.
 """
@@ -6,8 +6,14 @@ Each check raises errors.Invalid with one sentence that names the field and its 
 import re
 from collections.abc import Mapping, Sequence
 
-from conselho import errors
+from conselho import errors, ids
 
+SLUG = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+SLUG_CHARACTERS_MAX = 100
+EMOJI_CHARACTERS_MAX = 32  # a family with skin tones has 11
+DESCRIPTION_CHARACTERS_MAX = 10_000
+MODEL_CHARACTERS_MAX = 100
+CONCURRENCY_MAX = 1000  # as many as a worker may have seats
 PROMPT_BYTES_MAX = 512 * 1024  # what the agent CLIs take on stdin without complaint
 ARGV_PROMPT_BYTES_MAX = 100 * 1024  # Linux refuses one argument of 128 KiB
 ARGV_BYTES_MAX = 512 * 1024  # all arguments together; the kernel's limit is 2 MiB with the environment
@@ -21,6 +27,17 @@ PROMPT_ARGUMENT = "{prompt}"  # an argument that is exactly this becomes the pro
 OUR_OWN = "CONSELHO_"  # how the server's settings are called: its database's password is one
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def check_slug(slug: str) -> None:
+    """An agent's name, which no id can be taken for."""
+    if not re.fullmatch(SLUG, slug, re.ASCII) or len(slug) > SLUG_CHARACTERS_MAX:
+        raise errors.Invalid(
+            f"slug: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
+            f" at most {SLUG_CHARACTERS_MAX}"
+        )
+    if ids.is_id(slug):
+        raise errors.Invalid("slug: it looks like an id, and could be taken for one")
 
 
 def check_text(name: str, text: str | None, characters_max: int | None = None) -> None:
@@ -54,7 +71,9 @@ def check_argv(provider: str, argv: Sequence[str], prompt: str | None) -> None:
     if sum(_bytes(argument) + 1 for argument in argv) > ARGV_BYTES_MAX:
         raise errors.Invalid("argv is larger than 512 KiB altogether: give long text as the prompt instead")
     if PROMPT_ARGUMENT in argv and _bytes(prompt or "") > ARGV_PROMPT_BYTES_MAX:
-        raise errors.Invalid("a prompt given as an argument is at most 100 KiB: leave {prompt} out to give it on stdin")
+        raise errors.Invalid(
+            "the prompt is over 100 KiB, too long for an argument: leave {prompt} out to give it on stdin"
+        )
 
 
 def check_env(env: Mapping[str, str]) -> None:

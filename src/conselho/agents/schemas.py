@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
-from conselho.agents import definitions
+from conselho.agents import definitions, limits
 from conselho.agents.definitions import Definition
 
 
@@ -55,7 +55,7 @@ class NewAgent(AgentFields):
         str,
         Field(
             description="its name in commands and addresses",
-            json_schema_extra={"pattern": f"^{definitions.SLUG}$", "maxLength": definitions.SLUG_CHARACTERS_MAX},
+            json_schema_extra={"pattern": f"^{limits.SLUG}$", "maxLength": limits.SLUG_CHARACTERS_MAX},
         ),
     ]
 

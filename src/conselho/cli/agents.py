@@ -6,24 +6,23 @@ not a server runs.
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from conselho import errors
+from conselho.agents import limits
 from conselho.cli import named, options, terminal
 from conselho.cli.groups import Group
 from conselho.cli.named import Agent
-from conselho.cli.options import Duration, Number, Place
+from conselho.cli.options import Duration, Number, Place, Slug, Text
 
 if TYPE_CHECKING:
     from conselho.cli.client import Api
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-CONCURRENCY_MAX = 1000
 PAGE = 200
 ABOUT_CHARACTERS = 60  # of what it runs, in a list
 
@@ -59,23 +58,38 @@ def _fields(command: Command) -> Command:
     """Give a command an option for each field of a definition."""
     for option in reversed(
         (
-            click.option("--title", metavar="T", help="What people call it."),
-            click.option("--emoji", metavar="E", help="How it is recognised at a glance."),
-            click.option("--description", metavar="TEXT", help="What it is for."),
-            click.option("--provider", metavar="P", help="How it is spoken to (command)."),
-            click.option("--prompt", metavar="TEXT", help="What it is told, {prompt} the caller's text; - is stdin."),
-            click.option("--model", metavar="M", help="Which model its provider is to use."),
             click.option(
-                "--cwd", metavar="DIR", shell_complete=options.directories,
+                "--title", metavar="T", type=Text(limits.TITLE_CHARACTERS_MAX), help="What people call it."
+            ),
+            click.option(
+                "--emoji", metavar="E", type=Text(limits.EMOJI_CHARACTERS_MAX),
+                help="How it is recognised at a glance.",
+            ),
+            click.option(
+                "--description", metavar="TEXT", type=Text(limits.DESCRIPTION_CHARACTERS_MAX), help="What it is for."
+            ),
+            click.option(
+                "--provider", metavar="P", type=click.Choice(options.PROVIDERS), help="How it is spoken to (command)."
+            ),
+            click.option(
+                "--prompt", metavar="TEXT",
+                help="What it is told, at most 512 KiB, {prompt} the caller's text; - is stdin.",
+            ),
+            click.option(
+                "--model", metavar="M", type=Text(limits.MODEL_CHARACTERS_MAX),
+                help="Which model its provider is to use.",
+            ),
+            click.option(
+                "--cwd", metavar="DIR", callback=options.directory, shell_complete=options.directories,
                 help="Where it runs (where it is started from).",
             ),
             click.option(
                 "--env", "variables", metavar="NAME=VALUE", multiple=True,
-                help="Give its runs a variable; again for more.",
+                help="Give its runs a variable, 128 KiB of them at most; again for more.",
             ),
             click.option(
                 "--allow-env", "allowed", metavar="NAME", multiple=True,
-                help="Let them inherit it from the worker; again for more.",
+                help="Let them inherit it from the worker, 100 such at most; again for more.",
             ),
             click.option(
                 "--timeout", "timeout_seconds", type=Duration(), metavar="S",
@@ -90,7 +104,7 @@ def _fields(command: Command) -> Command:
                 help="An exit code that is good, beside 0; again for more.",
             ),
             click.option(
-                "--concurrency", metavar="N", type=Number(1, CONCURRENCY_MAX),
+                "--concurrency", metavar="N", type=Number(1, limits.CONCURRENCY_MAX),
                 help="Runs at once (as many as there are seats).",
             ),
             click.option(
@@ -110,7 +124,7 @@ def _fields(command: Command) -> Command:
         "conselho agents add reviewer --prompt 'Review {prompt}.' --concurrency 1 --allow-env API_KEY -- ./review.sh",
     ),
 )
-@_SLUG
+@click.argument("slug", metavar="SLUG", type=Slug())
 @_fields
 @_JSON
 @options.place
@@ -119,14 +133,14 @@ def add(place: Place, slug: str, *, as_json: bool, **asked: Any) -> None:
     body = _body(**asked)
     if "argv" not in body and body.get("provider", "command") == "command":
         raise errors.Invalid(f"say what it runs, after `--`: conselho agents add {slug} -- make test")
-    with _writer(place) as api:
+    with _writer(place) as api, options.by_their_names():
         agent = api.post("/agents", {"slug": slug} | body)
     print(json.dumps(agent, ensure_ascii=False) if as_json else f"added {agent['slug']}")
 
 
 @command.command("list", epilog=options.example("conselho agents list"))
 @click.option("--limit", metavar="N", type=Number(1, PAGE), default=PAGE, help=f"At most so many ({PAGE}).")
-@click.option("--after", metavar="CURSOR", help="Go on where a list ended.")
+@click.option("--after", metavar="CURSOR", type=Text(), help="Go on where a list ended.")
 @_JSON
 @options.place
 def list_(place: Place, *, limit: int, after: str | None, as_json: bool) -> None:
@@ -187,10 +201,14 @@ def set_(place: Place, slug: str, *, cleared: tuple[str, ...], as_json: bool, **
 
     What --clear brings back is what a new agent has where nothing is said.
     """
-    body = {CLEARABLE[word]: None for word in cleared} | _body(**asked)
+    given = _body(**asked)
+    for word in cleared:
+        if CLEARABLE[word] in given:
+            raise errors.Invalid(f"--{word} and --clear {word} say different things: leave one of them out")
+    body = {CLEARABLE[word]: None for word in cleared} | given
     if not body:
         raise errors.Invalid("say what to change: `conselho agents set --help` lists it")
-    with _writer(place) as api:
+    with _writer(place) as api, options.by_their_names():
         agent = api.patch(named.path(slug), body)
     print(json.dumps(agent, ensure_ascii=False) if as_json else f"changed {agent['slug']}")
 
@@ -210,8 +228,11 @@ def remove(place: Place, slug: str, *, as_json: bool) -> None:
 
 @command.command("try", epilog=options.example("conselho agents try tests", "conselho agents try reviewer --prompt -"))
 @_SLUG
-@click.option("--prompt", metavar="TEXT", help="What it is told; - takes stdin.")
-@click.option("--cwd", metavar="DIR", shell_complete=options.directories, help="Where it runs, this time.")
+@click.option("--prompt", metavar="TEXT", help="What it is told, at most 512 KiB; - takes stdin.")
+@click.option(
+    "--cwd", metavar="DIR", callback=options.directory, shell_complete=options.directories,
+    help="Where it runs, this time.",
+)  # fmt: skip
 @_JSON
 @options.place
 def try_(place: Place, slug: str, *, prompt: str | None, cwd: str | None, as_json: bool) -> int:
@@ -236,8 +257,8 @@ def _writer(place: Place) -> "Api":
 
 
 def _body(
-    *, argv: tuple[str, ...], prompt: str | None, cwd: str | None, variables: tuple[str, ...],
-    allowed: tuple[str, ...], accepted: tuple[int, ...], **plain: Any,
+    *, argv: tuple[str, ...], prompt: str | None, variables: tuple[str, ...], allowed: tuple[str, ...],
+    accepted: tuple[int, ...], **plain: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The fields that were given. Raises: errors.Invalid."""
     from conselho.cli import run  # noqa: PLC0415
@@ -246,14 +267,27 @@ def _body(
         **plain,
         "argv": list(argv) or None,
         "prompt": run.read_prompt(prompt),
-        "cwd": os.path.abspath(cwd) if cwd else None,  # noqa: PTH100 - links are left alone
         "env": dict(_variable(text) for text in variables) or None,
         "env_allow": list(allowed) or None,
         "accepted_exit_codes": sorted({0, *accepted}) if accepted else None,
     }
-    for text in (*argv, *variables, *allowed, *(text for text in body.values() if isinstance(text, str))):
-        run.refuse_unwritable(text)
-    return {name: value for name, value in body.items() if value is not None}
+    given = (("ARGV", argv), ("--env", variables), ("--allow-env", allowed), ("--cwd", (plain["cwd"] or "",)))
+    for option, texts in given:
+        for text in texts:
+            run.refuse_unwritable(option, text)
+    said = {name: value for name, value in body.items() if value is not None}
+    _check(said)
+    return said
+
+
+def _check(said: dict[str, Any]) -> None:
+    """What the server would refuse of it, refused before there is one. Raises: errors.Invalid."""
+    with options.by_their_names():
+        limits.check_prompt(said.get("prompt"))
+        if "argv" in said:
+            limits.check_argv(options.PROVIDERS[0], said["argv"], said.get("prompt"))
+        limits.check_env(said.get("env", {}))
+        limits.check_env_allow(said.get("env_allow", ()))
 
 
 def _variable(text: str) -> tuple[str, str]:

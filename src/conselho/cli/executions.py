@@ -14,7 +14,7 @@ from conselho import errors, ids
 from conselho.cli import options, terminal
 from conselho.cli.follow import Execution, Line, follow, stored
 from conselho.cli.groups import Group
-from conselho.cli.options import Moment, Number, Place
+from conselho.cli.options import Moment, Number, Place, Text
 from conselho.executions.states import Status
 from conselho.providers.base import KINDS
 
@@ -67,11 +67,11 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--status", type=click.Choice([status.value for status in Status]), help="Those with that status.")
 @click.option("--severity", type=click.Choice(SEVERITIES), help="Those that came out so.")
 @click.option("--origin", type=click.Choice(ORIGINS), help="Those that were asked for so.")
-@click.option("--agent", metavar="A", help="Those of this agent.")
-@click.option("--card", metavar="C", help="Those of this card, by its id.")
-@click.option("--councilor", metavar="C", help="Those of this councilor, by its id.")
+@click.option("--agent", metavar="A", type=Text(), help="Those of this agent.")
+@click.option("--card", metavar="C", type=Text(), help="Those of this card, by its id.")
+@click.option("--councilor", metavar="C", type=Text(), help="Those of this councilor, by its id.")
 @click.option(
-    "--query", "q", metavar="Q",
+    "--query", "q", metavar="Q", type=Text(),
     help="Those with these words in prompt, result or error: 'deploy*', '\"build failed\"'.",
 )  # fmt: skip
 @click.option(
@@ -79,13 +79,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 )
 @click.option("--until", metavar="T", type=Moment(), help="Those asked for before then, written likewise.")
 @click.option("--limit", metavar="N", type=Number(1, 200), default=20, help="At most so many (20).")
-@click.option("--after", metavar="CURSOR", help="Go on where a list ended.")
+@click.option("--after", metavar="CURSOR", type=Text(), help="Go on where a list ended.")
 @_JSON
 @options.place
 def list_(place: Place, *, as_json: bool, **query: Any) -> None:
     """List runs, the newest first."""
     try:
-        with _reader(place) as api:
+        with _reader(place) as api, options.by_their_names():
             page = api.get("/executions", **query)
     except errors.NotFound:
         page = {"items": [], "next": None}  # no database yet: looking makes none

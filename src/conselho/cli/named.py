@@ -4,14 +4,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from conselho import errors
+from conselho.agents import limits
 
 if TYPE_CHECKING:
     from conselho.cli.client import Api
 
 Agent = dict[str, Any]
-
-# As the server knows it, without its imports: a test compares.
-SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 
 
 def one(api: "Api", name: str) -> Agent:
@@ -22,7 +20,7 @@ def one(api: "Api", name: str) -> Agent:
 
 def path(name: str) -> str:
     """Where that agent is; what is no name would lead elsewhere. Raises: errors.NotFound."""
-    if not SLUG.fullmatch(name):
+    if not re.fullmatch(limits.SLUG, name, re.ASCII):
         raise errors.NotFound(absent(name))
     return f"/agents/{name}"
 

@@ -1,17 +1,18 @@
 """Which options do many commands share, and how is a duration, a moment or a place read?"""
 
+import contextlib
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conselho import clock
+from conselho import clock, errors
+from conselho.agents import limits
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -20,11 +21,27 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+PROVIDERS = ("command",)  # as the server knows them, without its imports: a test compares
+
 TIMEOUT_MIN = timedelta(seconds=1)
 TIMEOUT_MAX = timedelta(days=7)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?", re.ASCII)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+# How a field of the API is called where it is an option.
+_OPTIONS = {
+    "slug": "SLUG", "argv": "ARGV", "timeout_seconds": "--timeout", "idle_timeout_seconds": "--idle-timeout",
+    "accepted_exit_codes": "--accept-exit", "env_allow": "--allow-env", "q": "--query",
+} | {
+    name: f"--{name}"
+    for name in (
+        "title", "emoji", "description", "provider", "prompt", "model", "cwd", "env", "concurrency", "priority",
+        "agent", "card", "councilor",
+    )
+}  # fmt: skip
+_FIELD = re.compile(rf"(?:the )?({'|'.join(_OPTIONS)})\b")
 
 
 @dataclass(frozen=True)
@@ -53,11 +70,13 @@ class Place:
         return ["--data-dir", self.data_dir] if self.data_dir else []
 
 
-def _directory(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+def directory(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Make the name of a directory absolute."""
     # An empty one is nearly always an unset shell variable: the working directory would be a bad guess.
     if value == "":
         raise click.BadParameter("it is empty: name a directory")
-    return value and os.path.abspath(Path(value).expanduser())  # noqa: PTH100 - links are left alone
+    # Links are left alone, and so is the ~ of somebody who is not there, where Path would fail.
+    return value and os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
 
 
 def directories(
@@ -70,7 +89,7 @@ def directories(
 
 
 _DATA_DIR = click.option(
-    "--data-dir", metavar="DIR", callback=_directory, shell_complete=directories,
+    "--data-dir", metavar="DIR", callback=directory, shell_complete=directories,
     help="Where everything is kept ($CONSELHO_DATA_DIR).",
 )  # fmt: skip
 _DATABASE_URL = click.option(
@@ -90,9 +109,55 @@ def place(command: Command) -> Command:
     return _DATA_DIR(_DATABASE_URL(placed))  # type: ignore[return-value]
 
 
+@contextlib.contextmanager
+def by_their_names() -> Iterator[None]:
+    """Let a refusal that begins with a field of the API begin with its option. Raises: errors.Invalid."""
+    try:
+        yield
+    except errors.Invalid as error:
+        raise errors.Invalid(_named(error.sentence)) from error
+
+
+def _named(sentence: str) -> str:
+    found = _FIELD.match(sentence)
+    return sentence if found is None else _OPTIONS[found[1]] + sentence[found.end() :]
+
+
 def example(*lines: str) -> str:
     """The end of a command's help: commands to copy, each on its own line."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Text(click.ParamType[str]):
+    """Text that JSON and the databases can hold, of at most so many characters."""
+
+    name = "text"
+
+    def __init__(self, characters_max: int | None = None) -> None:
+        self.characters_max = characters_max
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        text = str(value)
+        if not limits.is_storable(text):
+            self.fail(f"{text[:60]!r} is not UTF-8 text", param, ctx)
+        if self.characters_max is not None and len(text) > self.characters_max:
+            self.fail(f"it is longer than {self.characters_max} characters", param, ctx)
+        return text
+
+
+class Slug(click.ParamType[str]):
+    """The name of an agent that is to be made."""
+
+    name = "slug"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself."""
+        try:
+            limits.check_slug(str(value))
+        except errors.Invalid as error:
+            self.fail(error.sentence.removeprefix("slug: "), param, ctx)
+        return str(value)
 
 
 class Number(click.IntRange):

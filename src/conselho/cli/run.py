@@ -14,12 +14,10 @@ import click
 from conselho import errors
 from conselho.agents import limits
 from conselho.cli import named, options
-from conselho.cli.options import Duration, Number, Place
+from conselho.cli.options import Duration, Number, Place, Text
 
 if TYPE_CHECKING:
     from conselho.settings import Settings
-
-PROVIDERS = ("command",)
 
 PRIORITY_MAX = 1000  # as the server knows it, without its imports: a test compares
 
@@ -41,21 +39,23 @@ _PASSED_PREFIX = "LC_"
     ),
 )
 @click.option("--agent", metavar="NAME", help="Run this agent; what else is said here wins over its definition.")
-@click.option("--provider", metavar="P", help="How the run is spoken to (command).")
 @click.option(
-    "--cwd", metavar="DIR", shell_complete=options.directories,
+    "--provider", metavar="P", type=click.Choice(options.PROVIDERS), help="How the run is spoken to (command)."
+)
+@click.option(
+    "--cwd", metavar="DIR", callback=options.directory, shell_complete=options.directories,
     help="Where it runs (the agent's directory, or the current one).",
 )  # fmt: skip
 @click.option("--timeout", "timeout_seconds", type=Duration(), metavar="S", help="End it after 90, 90s, 5m, 2h, 7d.")
 @click.option(
     "--idle-timeout", "idle_timeout_seconds", type=Duration(), metavar="S", help="End it when silent so long."
 )
-@click.option("--prompt", metavar="TEXT", help="What it reads on stdin; - takes ours.")
+@click.option("--prompt", metavar="TEXT", help="What it reads on stdin, at most 512 KiB; - takes ours.")
 @click.option("--env", "variables", metavar="NAME[=VALUE]", multiple=True, help="Give it a variable; again for more.")
 @click.option(
     "--exclusive", is_flag=True, default=None, help="Alone in its directory: wait until nothing else runs there."
 )
-@click.option("--title", metavar="T", help="What lists call it.")
+@click.option("--title", metavar="T", type=Text(limits.TITLE_CHARACTERS_MAX), help="What lists call it.")
 @click.option(
     "--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True,
     help="An exit code that is good, beside 0; again for more.",
@@ -109,11 +109,9 @@ def request(
     accepted: tuple[int, ...] = (), **plain: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The body of the request. Raises: errors.Invalid."""
-    if provider not in {None, *PROVIDERS}:
-        raise errors.Invalid(f"there is no provider {provider!r}: try {', '.join(PROVIDERS)}")
     if not argv and agent is None:
         raise errors.Invalid("say what to run, after `--`: conselho run -- make test")
-    if not cwd and (agent is None or agent["cwd"] is None):
+    if cwd is None and (agent is None or agent["cwd"] is None):
         cwd = _here()
     good = (0,) if agent is None else agent["accepted_exit_codes"]
     body = {
@@ -121,14 +119,15 @@ def request(
         "provider": provider,
         "argv": list(argv) or None,
         "prompt": read_prompt(prompt),
-        "cwd": os.path.abspath(cwd) if cwd else None,  # noqa: PTH100 - links are left alone
+        "cwd": cwd,
         "env": _environment(variables, {} if agent else passed_on()),
         "accepted_exit_codes": sorted({*good, *accepted}) if accepted else None,
         "origin": "cli",
         **plain,
     }
-    for text in (*argv, body.get("title") or "", body["cwd"] or ""):
-        refuse_unwritable(str(text))
+    for argument in argv:
+        refuse_unwritable("ARGV", argument)
+    refuse_unwritable("--cwd", cwd or "")
     said = {name: value for name, value in body.items() if value is not None}
     _check(said, agent or {})
     return said
@@ -139,7 +138,8 @@ def _check(said: dict[str, Any], agent: dict[str, Any]) -> None:
     from conselho.executions import request as wish  # noqa: PLC0415 - help needs none of it
 
     defined = {name: agent[name] for name in ("provider", "argv", "cwd") if agent.get(name) is not None}
-    wish.checked(wish.Request(**{"provider": "command"} | defined | said))
+    with options.by_their_names():
+        wish.checked(wish.Request(**{"provider": "command"} | defined | said))
 
 
 def _here() -> str:
@@ -160,10 +160,8 @@ def read_prompt(given: str | None) -> str | None:
     if text is None:
         return None
     if len(text.encode("utf-8", "surrogateescape")) > limits.PROMPT_BYTES_MAX:
-        raise errors.Invalid(
-            f"the prompt is over {limits.PROMPT_BYTES_MAX // 1024} KiB: put it in a file and name that"
-        )
-    refuse_unwritable(text)
+        raise errors.Invalid(f"--prompt is over {limits.PROMPT_BYTES_MAX // 1024} KiB: put it in a file and name that")
+    refuse_unwritable("--prompt", text)
     return text
 
 
@@ -184,14 +182,16 @@ def _environment(variables: tuple[str, ...], passed: dict[str, str]) -> dict[str
         if not is_given and name not in os.environ:
             raise errors.Invalid(f"--env {name}: it is not set here; write {name}=VALUE")
         passed[name] = value if is_given else os.environ[name]
-        refuse_unwritable(variable + passed[name])
+        refuse_unwritable("--env", f"{name}={passed[name]}")
     return passed
 
 
-def refuse_unwritable(text: str) -> None:
+def refuse_unwritable(option: str, text: str) -> None:
     """Raises: errors.Invalid for what JSON or the databases cannot hold."""
     if not limits.is_storable(text):
-        raise errors.Invalid(f"{text[:60]!r} is not UTF-8 text, or holds a NUL: put it in a file and name that")
+        raise errors.Invalid(
+            f"{option}: {text[:60]!r} is not UTF-8 text, or holds a NUL: put it in a file and name that"
+        )
 
 
 def _print_detached(execution: dict[str, Any], as_json: bool) -> None:
