@@ -211,10 +211,43 @@ spec = {"start_by_boot_seconds": None, "cwd": "/", "argv": ["echo", " ran"], "en
 launch.become_agent(spec, (0, 1, 2), gate, os.dup(1), sys.argv[2])
 """
     source = str(Path(shim.__file__).parents[2])
+    made = tree.make_cgroup(ids.new())
     (tmp_path / "cgroup.procs").touch()  # as good as a cgroup, to who only writes
-    for path, said in ((tmp_path, b"+ ran\n"), (tmp_path / "none", b"- ran\n")):
-        command = [sys.executable, "-I", "-S", "-c", script, source, str(path)]
-        assert subprocess.run(command, capture_output=True, check=True).stdout == said
+    try:
+        for path, said in ((made or tmp_path, b"+ ran\n"), (tmp_path / "none", b"- ran\n")):
+            command = [sys.executable, "-I", "-S", "-c", script, source, str(path)]
+            assert subprocess.run(command, capture_output=True, check=True).stdout == said
+    finally:
+        if made is not None:
+            tree.remove_cgroup(made)
+
+
+def test_a_child_is_born_in_a_cgroup_or_not_at_all(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.path.append(sys.argv[1])
+from conselho.worker import tree
+pid = tree.fork_into(sys.argv[2])
+if pid == 0:
+    tree.os.write(1, tree._read("/proc/self/cgroup"))
+    tree.os._exit(7)
+tree.os.write(1, b"refused" if pid < 0 else b"%d" % tree.os.waitstatus_to_exitcode(tree.os.waitpid(pid, 0)[1]))
+"""
+    source = str(Path(shim.__file__).parents[2])
+    made = tree.make_cgroup(ids.new())
+    try:
+        for path in (made or tmp_path, tmp_path, tmp_path / "none"):
+            command = [sys.executable, "-I", "-S", "-c", script, source, str(path)]
+            said = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+            lines = said.splitlines()
+            if path == made and lines != ["refused"]:  # before Linux 5.7
+                assert any(line.startswith("0::") and line.endswith(Path(made).name) for line in lines)
+                assert lines[-1] == "7"
+            else:
+                assert lines == ["refused"]
+    finally:
+        if made is not None:
+            tree.remove_cgroup(made)
 
 
 def test_a_cgroup_that_takes_no_process_is_done_without(make_shim: MakeShim) -> None:

@@ -60,8 +60,8 @@ def become_agent(
 ) -> NoReturn:
     """Enter the cgroup, wait at the gate, then exec: all of the forked child's life as Python.
 
-    Whether it is in the cgroup, where there is one, goes to `tell` as one byte, `IN` or `OUT`. It goes there by itself
-    because the kernel makes it wait, and the shim has better things to do. Then what went wrong goes there as "stage
+    `cgroup` is the one to enter, unless it was born there. Whether it got in goes to `tell` as one byte, `IN` or `OUT`:
+    the kernel makes it wait, and the shim has better things to do meanwhile. Then what went wrong goes there as "stage
     errno message"; an exec closes it without a word.
     """
     stage = "fork"

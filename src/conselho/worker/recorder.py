@@ -31,6 +31,7 @@ else:
 MAGIC = b"CNSPOOL1"
 HEADER_BYTES = 28
 PAYLOAD_MAX = 65_536
+PIPE_BYTES = 262_144  # four times the default: fewer turns for a chatty agent
 STDOUT, STDERR, CAP, DROPPED, LOST = 1, 2, 3, 4, 5
 
 SYNC_SECONDS = 5.0  # how much of the spool a power cut may take
@@ -41,6 +42,16 @@ Frame = tuple[int, int, bytes]  # stream, Unix time in microseconds, payload
 
 
 _FIELDS = (8, 12), (12, 20), (20, 24)  # of a header: stream, time and length
+
+
+def widen(pipe: int) -> None:
+    """Give a pipe that was found full more room, so that a chatty agent waits less."""
+    try:
+        import fcntl  # noqa: PLC0415 - few agents fill a pipe, and every shim would load it
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, OSError):
+        pass  # Python is just being replaced, or that is more than the user may have in pipes: the default will do
 
 
 class FrameFile:

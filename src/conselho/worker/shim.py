@@ -39,7 +39,6 @@ boot_id, sweep = tree.boot_id, tree.sweep
 COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE = 127, 126  # as every shell says it
 READ_BYTES = recorder.PAYLOAD_MAX
 READS_A_TURN = 16
-PIPE_BYTES = 262_144  # four times the default: fewer turns for a chatty agent
 # A streak of small writes is read with a pause in between, or every write of one byte would be a frame.
 SMALL_BYTES, STREAK_SECONDS, PAUSE_SECONDS = 4096, 0.005, 0.002
 # poll() does not count the time the host slept: the longest wait before the clock and the files are looked at again.
@@ -76,6 +75,7 @@ class Run:
         self.widened: set[int] = set()
         self.pid = self.pidfd = self.told = -1
         self.cgroup: str | None = None
+        self.enters: str | None = None  # where it goes by itself
         self.released = False
         self.ended: str | None = None  # why it did not end, or not start, by itself
         self.failure: dict[str, Any] | None = None
@@ -100,8 +100,8 @@ class Run:
             stdin = shim_files.open_stdin()
             stage = "fork"
             self.cgroup = None if self.spec["containment"] == "subreaper" else tree.make_cgroup(self.execution)
-            gate = self.fork(stdin)
             tree.become_subreaper()
+            gate = self.fork(stdin)
             self.save_spawned()
             self.check_cgroup()
         except OSError as error:
@@ -118,11 +118,14 @@ class Run:
         told, tell = os.pipe()
         out, agent_out = os.pipe()
         err, agent_err = os.pipe()
-        self.pid = os.fork()
+        self.pid = -1 if self.cgroup is None else tree.fork_into(self.cgroup)
+        self.enters = self.cgroup if self.pid < 0 else None
+        if self.pid < 0:
+            self.pid = os.fork()
         if self.pid == 0:
             for fd in (release, *self.held):
                 os.close(fd)
-            launch.become_agent(self.spec, (stdin, agent_out, agent_err), gate, tell, self.cgroup)
+            launch.become_agent(self.spec, (stdin, agent_out, agent_err), gate, tell, self.enters)
         for fd in (gate, tell, agent_out, agent_err):
             os.close(fd)
         self.pidfd = os.pidfd_open(self.pid)
@@ -135,14 +138,14 @@ class Run:
         return release
 
     def check_cgroup(self) -> None:
-        """Wait until the child is in its cgroup; where the kernel would not have it there, do without."""
-        if self.cgroup is None:
+        """Wait until the child that was not born in its cgroup has entered it; if it may not, do without."""
+        if self.enters is None:
             return
         os.set_blocking(self.told, True)
         word = os.read(self.told, 1)
         os.set_blocking(self.told, False)
         if word == launch.OUT:
-            tree.remove_cgroup(self.cgroup)
+            tree.remove_cgroup(self.enters)
             self.cgroup = None
             self.save_spawned()
 
@@ -240,7 +243,7 @@ class Run:
                 break
             if fd not in self.widened:
                 self.widened.add(fd)
-                widen(fd)
+                recorder.widen(fd)
         return size, grown
 
     def hear(self) -> None:
@@ -382,16 +385,6 @@ class Run:
             os.write(self.bell, b"1")
         except OSError:
             pass  # it has not heard the last ones yet
-
-
-def widen(pipe: int) -> None:
-    """Give a pipe that was found full more room, so that a chatty agent waits less."""
-    try:
-        import fcntl  # noqa: PLC0415 - few agents fill a pipe, and every shim would load it
-
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    except (ImportError, OSError):
-        pass  # Python is just being replaced, or that is more than the user may have in pipes: the default will do
 
 
 def boot() -> float:
