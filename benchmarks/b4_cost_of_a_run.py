@@ -1,7 +1,8 @@
 """B4: what does a run cost beyond the program that it runs?
 
 Ours: `true`, one after the other, from `enqueue` to the commit of its outcome, in a process like the server's, on
-SQLite with synchronous=FULL: claim, intent, shim, spool, log, verdict, outcome - five durable steps and two processes.
+SQLite with synchronous=FULL: claim, intent, shim, spool, log, verdict, outcome - four commits, two more waits for the
+disk and two processes.
 Against it: `asyncio.create_subprocess_exec("true")` with its pipes read, in the same process, which keeps nothing.
 
 CPU is all that was used: this process with the writer's thread, and every child that ended, shim and program
@@ -29,12 +30,12 @@ from conselho.worker.loop import Worker
 RUNS = 10  # of each contender in a round
 LIVE_RUNS = 10
 MISSED_CPU = (
-    "On a busy machine Python's start for the shim was a third of it, the worker's part a quarter, imports a fifth.",
-    "Next: on a free machine, where a processor does not take turns with its other half; then fewer imports.",
+    "A third of it is Python's own start for the shim, a third the rest of the shim, a quarter the worker and its commits.",
+    "Next: a shim that is no Python program.",
 )
 MISSED_WALL = (
-    "On a busy machine the shim's six waits for the disk were half of its time; the rest is not divided yet.",
-    "Next: on a free machine; then one wait for the disk before the start instead of three.",
+    "Three quarters of it are the processor's time, one step after the other; the rest is six waits for the disk.",
+    "Next: let the shim start while its intent is committed, with a gate in between.",
 )
 
 
