@@ -30,7 +30,7 @@ from conselho.worker.loop import Worker
 RUNS = 10  # of each contender in a round
 LIVE_RUNS = 10
 MISSED_CPU = (
-    "A third of it is Python's own start for the shim, a third the rest of the shim, a quarter the worker and its commits.",
+    "A third of it is Python's own start for the shim, a third the rest of the shim, a quarter worker and commits.",
     "Next: a shim that is no Python program.",
 )
 MISSED_WALL = (
