@@ -9,9 +9,11 @@
     │   ├── WrongMethod       405
     │   ├── TooSlow           408
     │   ├── Conflict          409  the request is right, the moment is not
+    │   ├── Gone              410
     │   ├── TooLarge          413
     │   ├── NotJson           415
-    │   └── WrongHost         421  it was meant for another server
+    │   ├── WrongHost         421  it was meant for another server
+    │   └── TooManyStreams    429
     ├── Unavailable           503  trying again later can help
     │   ├── Overloaded             a queue is full
     │   ├── NotReady               the server itself, the disk or the database is not fit for work
@@ -105,6 +107,13 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class Gone(Refused):
+    """It was there, and is not kept any more."""
+
+    status = 410
+    code = "gone"
+
+
 class TooLarge(Refused):
     """The request is larger than 1 MiB."""
 
@@ -124,6 +133,13 @@ class WrongHost(Refused):
 
     status = 421
     code = "wrong_host"
+
+
+class TooManyStreams(Refused):
+    """This client has too many streams open: close one."""
+
+    status = 429
+    code = "too_many_streams"
 
 
 class Unavailable(ConselhoError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from conselho.db import engine
 from conselho.db.session import Database
+from conselho.events.broadcast import Broadcast
 from conselho.events.listening import ListeningSignals
 from conselho.events.signals import Signals
 from conselho.settings import Settings
@@ -19,6 +20,7 @@ class Runtime:
     settings: Settings
     database: Database
     signals: Signals
+    broadcast: Broadcast
 
 
 @asynccontextmanager
@@ -28,7 +30,7 @@ async def opened(settings: Settings) -> AsyncIterator[Runtime]:
     signals.bind(asyncio.get_running_loop())
     database = Database(settings.url, on_commit=signals.tell)
     try:
-        yield Runtime(settings, database, signals)
+        yield Runtime(settings, database, signals, Broadcast(database))
     finally:
         signals.bind(None)
         await asyncio.to_thread(database.close)

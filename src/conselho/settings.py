@@ -91,6 +91,9 @@ class Settings(BaseModel):
     background_idle_seconds: Annotated[
         float, Field(ge=1, le=86400, description="how long a server that `run` started stays after its last run")
     ] = 60.0
+    streams_per_client_max: Annotated[
+        int, Field(ge=1, le=100_000, description="streams that one address may have open at once")
+    ] = 20
     containment: Annotated[
         str,
         Field(

@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from conselho import errors
+from conselho.events import log as events
+from conselho.events import stream
 from conselho.events.signals import Signals
 from conselho.executions import endings, leases, queue, search
 from conselho.runtime import Runtime
@@ -63,11 +65,16 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
     async def forget_keys() -> bool:
         return await runtime.database.write(queue.forget_keys)
 
+    async def beat() -> None:
+        runtime.broadcast.beat()
+
     async def index_next() -> bool:
         return await runtime.database.write(search.index_next)
 
     found: list[Awaitable[None]] = [
         _repeat(rescue, signals, (), min(RESCUE_SECONDS, settings.outage_seconds / 3)),
+        _repeat(runtime.broadcast.read_next, signals, (events.TOPIC,), settings.poll_seconds),
+        _repeat(beat, signals, (), stream.BEAT_SECONDS),
         _repeat(forget_keys, signals, (), FORGET_SECONDS),
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
     ]

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from conselho.agents import routes as agents
+from conselho.events import routes as events
+from conselho.events.watchers import Watchers
 from conselho.executions import log_routes as logs
 from conselho.executions import routes as executions
 from conselho.runtime import Runtime
@@ -36,6 +38,8 @@ def create(
     app.state.runtime = runtime
     app.state.database = runtime.database
     app.state.signals = runtime.signals
+    app.state.broadcast = runtime.broadcast
+    app.state.watchers = Watchers(runtime.settings.streams_per_client_max)
     app.state.worker = worker
     app.state.me = me
     app.state.stop = stop
@@ -59,7 +63,7 @@ def _doors() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     problems.install(app)
-    for router in (health.router, presence.router, agents.router, executions.router, logs.router):
+    for router in (health.router, presence.router, agents.router, executions.router, logs.router, events.router):
         app.include_router(router)
     return app
 

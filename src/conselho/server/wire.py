@@ -3,17 +3,21 @@
 What is no HTTP is answered as everything else that goes wrong: as a problem.
 """
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import h11
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from conselho import errors
+from conselho.events import sse
 from conselho.server import problems
 
 REQUESTS_SECONDS = 5  # requests that are open at a stop are given so long
@@ -56,8 +60,18 @@ class Server(uvicorn.Server):
         self._listening_now()
 
 
+async def _with_hang_up(app: ASGIApp, hang_up: Callable[[], None], scope: Scope, receive: Receive, send: Send) -> None:
+    scope.setdefault("extensions", {})[sse.HANG_UP] = hang_up
+    await app(scope, receive, send)
+
+
 class _Protocol(H11Protocol):
     """One connection. Its headers are at most 64 KiB, which is h11's own limit."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Let the application hang up, whatever still waits to be sent."""
+        super().connection_made(transport)
+        self.app = partial(_with_hang_up, self.app, transport.abort)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's sentence says no more than ours
         """Answer what is no HTTP, unless an answer is on its way already, and hang up."""

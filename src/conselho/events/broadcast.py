@@ -1,0 +1,152 @@
+"""How does one event reach ten thousand watchers? It is read once and encoded once, and they look into one ring.
+
+One reader a process tails the table and appends what it finds to a bounded ring. Whoever watches is a place in it and
+nothing else: no queue, no copy. One that falls behind the ring reads pages from the table; nobody waits for it. The
+reader publishes only what it has read from the table, so everybody sees the order of commits, whoever wrote.
+
+While nobody watches nothing is read.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from conselho.db.session import Database
+from conselho.events import tail
+from conselho.events.messages import Message
+from conselho.events.places import Place
+from conselho.events.topics import Topics
+
+RING_EVENTS_MAX = 10_000
+RING_BYTES_MAX = 16 * 1024 * 1024
+FILTERS_MAX = 32  # different sets of topics for which a batch is kept joined
+
+
+class Batch:
+    """Events that were read together: those behind `before`, up to `last`."""
+
+    __slots__ = ("_joined", "before", "last", "messages", "size_bytes")
+
+    def __init__(self, before: int, messages: list[Message]) -> None:
+        self.before = before
+        self.last = messages[-1].id
+        self.messages = messages
+        self.size_bytes = sum(len(each.data) for each in messages)
+        self._joined: dict[Topics, bytes] = {}
+
+    def since(self, place: int, topics: Topics) -> bytes:
+        """Those behind `place` that are wanted; for those who have seen nothing of it the same bytes each time."""
+        if place > self.before:
+            return joined([each for each in self.messages if each.id > place], topics)
+        found = self._joined.get(topics)
+        if found is None:
+            found = joined(self.messages, topics)
+            if len(self._joined) < FILTERS_MAX:
+                self._joined[topics] = found
+        return found
+
+
+def joined(messages: list[Message], topics: Topics) -> bytes:
+    """Messages of the topics that are wanted, one after the other."""
+    return b"".join(each.data for each in messages if topics is None or each.topic in topics)
+
+
+class Broadcast:
+    """The ring, and who waits for what is appended to it. Lives on the event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._batches: list[Batch] = []
+        self._ends: list[int] = []  # `last` of each batch
+        self._events = self._bytes = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._watching = 0
+        self._beginning = asyncio.Lock()
+        self.epoch = ""
+        self.last = 0  # everything up to it is in the ring, or was
+        self.beats = 0
+
+    @property
+    def place(self) -> Place:
+        """How far it has read."""
+        return Place(self.epoch, self.last)
+
+    @property
+    def watching(self) -> int:
+        """How many watch."""
+        return self._watching
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Have events read while the body runs; `place` is true from here on."""
+        async with self._beginning:
+            if not self._watching:
+                self._begin_at(await self._database.read(tail.end))
+            self._watching += 1
+        try:
+            yield
+        finally:
+            self._watching -= 1
+
+    async def read_next(self) -> bool:
+        """Append what the table has more; True if there may be still more."""
+        if not self._watching:
+            return False
+        try:
+            return await self._read_next()
+        finally:
+            self._wake()  # also where the database is away: the server may be stopping
+
+    def beat(self) -> None:
+        """Let everybody look, also where nothing happened."""
+        self.beats += 1
+        self._wake()
+
+    def next_after(self, place: int) -> Batch | None:
+        """The batch that holds the event behind `place`; None: there is none yet, or it has left the ring."""
+        if not self._batches or place < self._batches[0].before or place >= self.last:
+            return None
+        return self._batches[bisect_right(self._ends, place)]
+
+    async def news(self) -> None:
+        """Wait until there is more, or a beat."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+
+    async def _read_next(self) -> bool:
+        news = await self._database.read(tail.behind, self.last, tail.EVENTS_AT_ONCE)
+        if news.place.epoch != self.epoch:
+            self._begin_at(news.place)
+        elif news.messages and news.messages[0].id > self.last:  # else somebody else began anew meanwhile
+            self._append(Batch(self.last, news.messages))
+        return len(news.messages) == tail.EVENTS_AT_ONCE
+
+    def _begin_at(self, place: Place) -> None:
+        self._batches.clear()
+        self._ends.clear()
+        self._events = self._bytes = 0
+        self.epoch, self.last = place.epoch, place.id
+
+    def _append(self, batch: Batch) -> None:
+        self._batches.append(batch)
+        self._ends.append(batch.last)
+        self._events += len(batch.messages)
+        self._bytes += batch.size_bytes
+        self.last = batch.last
+        gone = 0
+        while self._events > RING_EVENTS_MAX or self._bytes > RING_BYTES_MAX:
+            self._events -= len(self._batches[gone].messages)
+            self._bytes -= self._batches[gone].size_bytes
+            gone += 1
+        del self._batches[:gone], self._ends[:gone]
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,116 @@
+"""The HTTP doors to the events: page by page, and as they happen."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from conselho import errors
+from conselho.db.session import Database, Tx
+from conselho.events import log, messages, places, sse, stream, tail, topics
+from conselho.events.broadcast import Broadcast
+from conselho.events.places import Place
+from conselho.events.signals import Signals
+from conselho.events.topics import Topics
+from conselho.events.watchers import Watchers
+
+router = APIRouter(prefix="/api/v1/events", tags=["events"])
+
+_AFTER = Query(description="the `id` of an event, or an `as_of`, behind which to begin", max_length=60)
+_TOPICS = Query(
+    alias="topics", description=f"only these, with commas: {', '.join(sorted(topics.TOPICS.values()))}", max_length=500
+)
+
+
+class ShownEvent(BaseModel):
+    """One thing that happened."""
+
+    id: Annotated[str, Field(description="`<history>-<number>`; numbers rise in the order of commits")]
+    at: str
+    kind: str
+    execution_id: str | None
+    data: dict[str, Any]
+
+
+class EventPage(BaseModel):
+    """Events in the order in which they happened."""
+
+    items: list[ShownEvent]
+    next: Annotated[str | None, Field(description="`after` of the next page; null: there are no more yet")]
+    as_of: Annotated[str, Field(description="behind what this page looked at: where a stream goes on")]
+
+
+class _Doors:
+    """What the requests of this room need of the process."""
+
+    def __init__(self, request: Request) -> None:
+        state = request.app.state
+        self.database: Database = state.database
+        self.signals: Signals = state.signals
+        self.broadcast: Broadcast = state.broadcast
+        self.watchers: Watchers = state.watchers
+
+
+async def _doors(request: Request) -> _Doors:
+    return _Doors(request)
+
+
+@router.get("", response_model=EventPage, responses=errors.documented(errors.Gone), summary="Read events")
+async def read(
+    doors: Annotated[_Doors, Depends(_doors)],
+    after: Annotated[str | None, _AFTER] = None,
+    wanted: Annotated[str | None, _TOPICS] = None,
+    limit: Annotated[int, Query(ge=1, le=log.PAGE_MAX)] = 200,
+) -> dict[str, Any]:
+    """A page of events, the oldest first; without `after` from the oldest that is kept.
+
+    Go on with `after` = `next`. A page may be short, even empty, before `next` is null: all events are looked at.
+    """
+    place = None if after is None else places.parse(after)
+    return await doors.database.read(_page, place, topics.parse(wanted), limit)
+
+
+@router.get(
+    "/stream",
+    response_class=sse.EventStream,
+    responses=sse.DESCRIBED | errors.documented(errors.TooManyStreams),
+    summary="Follow events",
+)
+async def follow(
+    request: Request,
+    doors: Annotated[_Doors, Depends(_doors)],
+    after: Annotated[str | None, _AFTER] = None,
+    wanted: Annotated[str | None, _TOPICS] = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="wins over `after`")] = None,
+) -> Response:
+    """Events as server-sent events, from `after` on or from now: each once and in order.
+
+    The stream ends after ten minutes, and whenever the server stops: come back with `Last-Event-ID`, as a browser does
+    by itself. `reset` says that what comes does not follow on what you have seen: load what you show again, and go on.
+    """
+    begins = last_event_id or after
+    place, asked = None if not begins else places.parse(begins), topics.parse(wanted)
+    return sse.EventStream(await sse.primed(_counted(request, doors, place, asked)))
+
+
+async def _counted(request: Request, doors: _Doors, place: Place | None, asked: Topics) -> AsyncGenerator[bytes, None]:
+    with doors.watchers.one_more(request):
+        following = stream.follow(doors.broadcast, doors.database, place, asked, lambda: doors.signals.is_closing)
+        async for each in following:
+            yield each
+
+
+def _page(tx: Tx, place: Place | None, asked: Topics, limit: int) -> dict[str, Any]:
+    epoch = log.epoch(tx)
+    if place is not None and (reason := tail.why_not(tx, place)) is not None:
+        raise errors.Gone(f"what followed on {place} is not known any more ({reason}): begin anew, from an `as_of`")
+    after = 0 if place is None else place.id
+    entries = log.read_after(tx, after, limit)
+    last = Place(epoch, entries[-1].id if entries else after)
+    return {
+        "items": [messages.shown(epoch, each) for each in entries if topics.is_wanted(each.kind, asked)],
+        "next": str(last) if len(entries) == limit else None,
+        "as_of": str(last),
+    }

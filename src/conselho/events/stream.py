@@ -1,0 +1,66 @@
+"""How does one watcher follow the events? From the ring where it can, from the table where it must, for ten minutes.
+
+A stream ends by itself, so that the way back - with the id of what was seen last - is taken all day and not only when
+something breaks. It holds no database connection while it waits.
+"""
+
+import random
+from collections.abc import AsyncGenerator, Callable
+
+from conselho import clock
+from conselho.db.session import Database
+from conselho.events import messages, tail
+from conselho.events.broadcast import Broadcast, joined
+from conselho.events.places import Place
+from conselho.events.topics import Topics
+
+STREAM_SECONDS = 600.0
+BEAT_SECONDS = 15.0  # so that proxies and clients know that a silent stream lives
+RETRY_MILLISECONDS = (500, 3_000)  # drawn anew each time: those who were cut off together come back apart
+JITTER = 0.1  # of the ten minutes, for the same reason
+
+
+async def follow(
+    broadcast: Broadcast,
+    database: Database,
+    after: Place | None,
+    topics: Topics,
+    is_closing: Callable[[], bool],
+) -> AsyncGenerator[bytes, None]:
+    """Messages of the topics behind `after`, or from now on, until the time is over or the server stops."""
+    until = clock.monotonic() + STREAM_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+    async with broadcast.watched():
+        place = after or broadcast.place
+        yield messages.begin(place, random.randint(*RETRY_MILLISECONDS))  # noqa: S311 - no secret
+        if (reason := await database.read(tail.why_not, place)) is not None:
+            place = broadcast.place
+            yield messages.reset(place, reason)
+        beats = broadcast.beats
+        while not is_closing() and clock.monotonic() < until:
+            data = b""
+            if broadcast.epoch != place.epoch:
+                place = broadcast.place
+                data = messages.reset(place, "epoch")
+            elif (batch := broadcast.next_after(place.id)) is not None:
+                data = batch.since(place.id, topics)
+                place = Place(place.epoch, batch.last)
+            elif place.id < broadcast.last:
+                data, place = await _from_the_table(database, place, topics, broadcast)
+            elif broadcast.beats != beats:
+                beats = broadcast.beats
+                data = messages.beat(place)
+            else:
+                await broadcast.news()
+            if data:
+                yield data
+
+
+async def _from_the_table(
+    database: Database, place: Place, topics: Topics, broadcast: Broadcast
+) -> tuple[bytes, Place]:
+    """What the ring does not hold any more, a page of it."""
+    if (reason := await database.read(tail.why_not, place)) is not None:
+        now = broadcast.place
+        return messages.reset(now, reason), now
+    news = await database.read(tail.behind, place.id, tail.EVENTS_AT_ONCE)
+    return joined(news.messages, topics), news.place
