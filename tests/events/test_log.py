@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,24 @@ def test_a_group_with_events_tells_their_topic_once_and_one_without_does_not(dat
     database.submit(log.last_id).result()
     database.close()
     assert told == [(log.TOPIC,)]
+
+
+def test_where_a_moment_stands_in_the_log_is_found_through_gaps(database: Database, clock: Clock) -> None:
+    def happen() -> datetime:
+        database.submit(add).result()
+        moment = clock()
+        clock.advance(seconds=1)
+        return moment
+
+    moments = [happen() for _ in range(12)]
+    gaps = {1, 2, 6, 9}  # pruned, or given to what was rolled back
+
+    def prune(tx: Tx) -> None:
+        tx.execute(delete(Event).where(Event.id.in_(gaps)))
+
+    database.submit(prune).result()
+    for number, moment in enumerate(moments, 1):
+        before = database.fetch(log.last_before, moment).result()
+        wanted = [each for each in range(number, 13) if each not in gaps]
+        assert [entry.id for entry in database.fetch(log.read_after, before).result()] == wanted
+    assert database.fetch(log.last_before, clock()).result() == 12

@@ -89,7 +89,7 @@ class Api:
         self._send("DELETE", path)
 
     @contextlib.contextmanager
-    def stream(self, path: str, last_event_id: int) -> Iterator[Iterator[tuple[str, str]]]:
+    def stream(self, path: str, last_event_id: int | str) -> Iterator[Iterator[tuple[str, str]]]:
         """Server-sent events after an id, as (event, data). Raises: Gone when the connection breaks."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last_event_id)}
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)

@@ -25,6 +25,7 @@ EXIT_UNREAD = 141  # 128 + SIGPIPE
 _COMMANDS = (
     ("run", "run", "Run a command, show its log, exit with its code."),
     ("executions", "executions", "List, show, cancel and retry runs."),
+    ("events", "events", "Print what happened, and what happens."),
     ("agents", "agents", "Define what runs under a name, and try it."),
     ("serve", "serve", "Run the server: worker, supervisor, socket."),
     ("demo", "demo", "Run real analyses over a git repository."),

@@ -22,6 +22,7 @@ _INSERT = insert(Event)
 _EPOCH = select(Epoch.name)
 _LAST_ID = select(func.coalesce(func.max(Event.id), 0))
 _CURSOR = select(Epoch.name, _LAST_ID.scalar_subquery())
+_AT_OR_BELOW = select(Event.id, Event.at).where(Event.id <= bindparam("at_most")).order_by(Event.id.desc()).limit(1)
 _SUBJECTS = (
     select(Event.id, Event.kind, Event.execution_id)
     .where(Event.id > bindparam("seen"))
@@ -61,6 +62,25 @@ def read_after(tx: Tx, after: int, limit: int = PAGE_MAX) -> list[Entry]:
 def subjects_after(tx: Tx, after: int, limit: int) -> Sequence[Row[Any]]:
     """The next events in order, none skipped, as (id, kind, execution_id): for who looks at the rows themselves."""
     return tx.execute(_SUBJECTS, {"seen": after, "most": min(limit, PAGE_MAX)}).all()
+
+
+def last_before(tx: Tx, moment: datetime) -> int:
+    """The id of the last event that happened before `moment`, 0 if none did.
+
+    Moments rise with ids, but for the moments of processes whose clocks differ: so a handful of rows are looked at,
+    halving what is left, and no index is kept for it.
+    """
+    low, high = 0, last_id(tx)
+    while low < high:
+        middle = (low + high + 1) // 2
+        found = tx.execute(_AT_OR_BELOW, {"at_most": middle}).one_or_none()
+        if found is None or found.id <= low:
+            low = middle  # a gap, or what was pruned: nothing is there
+        elif found.at < moment:
+            low = middle
+        else:
+            high = found.id - 1
+    return low
 
 
 def last_id(tx: Tx) -> int:

@@ -1,6 +1,7 @@
 """The HTTP doors to the events: page by page, and as they happen."""
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -11,6 +12,7 @@ from conselho import errors
 from conselho.db.session import Database, Tx
 from conselho.events import log, messages, places, sse, stream, tail, topics
 from conselho.events.broadcast import Broadcast
+from conselho.events.moments import Moment, check_moment
 from conselho.events.places import Place
 from conselho.events.signals import Signals
 from conselho.events.topics import Topics
@@ -61,6 +63,7 @@ async def _doors(request: Request) -> _Doors:
 async def read(
     doors: Annotated[_Doors, Depends(_doors)],
     after: Annotated[str | None, _AFTER] = None,
+    since: Annotated[Moment | None, Query(description="in place of `after`: what happened then or later")] = None,
     wanted: Annotated[str | None, _TOPICS] = None,
     limit: Annotated[int, Query(ge=1, le=log.PAGE_MAX)] = 200,
 ) -> dict[str, Any]:
@@ -68,8 +71,10 @@ async def read(
 
     Go on with `after` = `next`. A page may be short, even empty, before `next` is null: all events are looked at.
     """
-    place = None if after is None else places.parse(after)
-    return await doors.database.read(_page, place, topics.parse(wanted), limit)
+    if after is not None and since is not None:
+        raise errors.Invalid("`after` and `since` both say where to begin: give one of them")
+    begins = since if after is None else places.parse(after)
+    return await doors.database.read(_page, begins, topics.parse(wanted), limit)
 
 
 @router.get(
@@ -102,11 +107,18 @@ async def _counted(request: Request, doors: _Doors, place: Place | None, asked: 
             yield each
 
 
-def _page(tx: Tx, place: Place | None, asked: Topics, limit: int) -> dict[str, Any]:
+def _page(tx: Tx, begins: Place | datetime | None, asked: Topics, limit: int) -> dict[str, Any]:
     epoch = log.epoch(tx)
-    if place is not None and (reason := tail.why_not(tx, place)) is not None:
-        raise errors.Gone(f"what followed on {place} is not known any more ({reason}): begin anew, from an `as_of`")
-    after = 0 if place is None else place.id
+    after = 0
+    if isinstance(begins, Place):
+        if (reason := tail.why_not(tx, begins)) is not None:
+            raise errors.Gone(
+                f"what followed on {begins} is not known any more ({reason}): begin anew, from an `as_of`"
+            )
+        after = begins.id
+    elif begins is not None:
+        check_moment("since", begins)
+        after = log.last_before(tx, begins)
     entries = log.read_after(tx, after, limit)
     last = Place(epoch, entries[-1].id if entries else after)
     return {

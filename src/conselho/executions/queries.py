@@ -20,9 +20,9 @@ from conselho.agents import limits
 from conselho.db.fulltext import Phrase
 from conselho.db.session import Tx
 from conselho.db.types import UtcDateTime
+from conselho.events.moments import check_moment
 from conselho.executions import queue, search, states, words
 from conselho.executions.models import ORIGINS, SEVERITIES, Execution, LogHead, Searched
-from conselho.executions.request import check_moment
 from conselho.executions.states import Status
 
 PAGE_MAX = 200

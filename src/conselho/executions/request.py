@@ -4,11 +4,12 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from conselho import errors
 from conselho.agents import limits
+from conselho.events.moments import check_moment
 
 CONTEXT_DEPTH_MAX = 100  # nobody nests deeper by hand; Python's own reading of JSON ends at some hundreds
 PRIORITY_MAX = 1000
@@ -102,18 +103,6 @@ def _check_times(request: Request) -> None:
         check_moment(name, moment)
     if request.not_before and request.start_before and request.start_before <= request.not_before:
         raise errors.Invalid("start_before must be later than not_before")
-
-
-def check_moment(name: str, moment: datetime | None) -> None:
-    """Raises: errors.Invalid for a moment without a time zone, or of which there is none in UTC."""
-    if moment is None:
-        return
-    if moment.tzinfo is None:
-        raise errors.Invalid(f"{name} needs a time zone, as in 2026-01-31T09:00:00Z")
-    try:
-        moment.astimezone(UTC)
-    except OverflowError:
-        raise errors.Invalid(f"{name} must lie between the years 1 and 9999 in UTC") from None
 
 
 def _check_numbers(request: Request) -> None:

@@ -9,11 +9,11 @@ from fastapi.responses import Response
 from conselho import errors, ids
 from conselho.agents import queries as agents
 from conselho.db.session import Database
+from conselho.events.moments import Moment
 from conselho.events.signals import Signals
 from conselho.executions import answers, endings, patience, queries, queue
 from conselho.executions.answers import ExecutionPage, ExecutionSnapshot
 from conselho.executions.models import ORIGINS
-from conselho.executions.moments import Moment
 from conselho.executions.schemas import NewExecution
 from conselho.executions.severity import Severity
 from conselho.executions.states import Status

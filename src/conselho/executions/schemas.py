@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from conselho.agents import limits, prompts
+from conselho.events.moments import Moment
 from conselho.executions import request
-from conselho.executions.moments import Moment
 from conselho.executions.request import Request
 
 SHARED_ROOM = 1_000_000  # runs that share a directory: as many as like

@@ -1,10 +1,12 @@
 """How is a moment written over HTTP? As RFC 3339 says; a number, which might be seconds or milliseconds, is none."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from conselho import errors
 
 _BEGINS_WITH_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[Tt ])")
 
@@ -20,3 +22,15 @@ def _written(value: Any) -> datetime:
 
 # Whether it has a time zone, and one in which it can be said in UTC, is looked at where it is used.
 Moment = Annotated[datetime, BeforeValidator(_written)]
+
+
+def check_moment(name: str, moment: datetime | None) -> None:
+    """Raises: errors.Invalid for a moment without a time zone, or of which there is none in UTC."""
+    if moment is None:
+        return
+    if moment.tzinfo is None:
+        raise errors.Invalid(f"{name} needs a time zone, as in 2026-01-31T09:00:00Z")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise errors.Invalid(f"{name} must lie between the years 1 and 9999 in UTC") from None

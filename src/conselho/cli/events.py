@@ -1,0 +1,99 @@
+"""`conselho events`: what happened, and with -f what happens, whatever becomes of the server meanwhile.
+
+Each event has an id; after a break the stream is asked for what comes behind the last one seen. Where the server says
+that this cannot be had any more - another history, events that are not kept - it says so on stderr, and goes on.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conselho import errors
+from conselho.cli import options, terminal
+from conselho.cli.options import Moment, Place, Text
+
+if TYPE_CHECKING:
+    from conselho.cli.client import Api
+
+PAGE_EVENTS = 1000
+"""The most a page of the API holds."""
+
+PAUSE_SECONDS = 0.1
+"""Between a stream's end and asking again."""
+
+_TOLD = ("status", "summary", "reason", "title", "waiting_for", "worker")
+
+
+@click.command(
+    "events",
+    epilog=options.example("conselho events --since 1d", "conselho events -f --topics executions --json"),
+)
+@click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on with what happens, until Ctrl-C.")
+@click.option("--since", metavar="T", type=Moment(), help="From then on: 2h (two hours ago), 2026-11-21, … (1h)")
+@click.option("--topics", metavar="T", type=Text(), help="Only these: executions,workers,…")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@options.place
+def command(place: Place, *, is_followed: bool, since: str | None, topics: str | None, as_json: bool) -> None:
+    """Print what happened, an event a line, the oldest first."""
+    from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
+
+    out = terminal.output()
+    begins = since or Moment().convert("1h", None, None)
+    with client.reader(place.settings()) as api, options.by_their_names():
+        as_of = ""
+        for page in _stored(api, begins, topics):
+            for event in page["items"]:
+                _say(event, out, as_json=as_json)
+            as_of = page["as_of"]
+        if not is_followed:
+            return
+        if not api.is_served:
+            raise errors.Unavailable("no server is running, so nothing happens: start one with `conselho serve`")
+        for event in _live(api, as_of, topics):
+            _say(event, out, as_json=as_json)
+
+
+def _stored(api: "Api", since: str, topics: str | None) -> Iterator[dict[str, Any]]:
+    """Pages of the events that are there, at least one."""
+    page = api.get("/events", topics=topics, limit=PAGE_EVENTS, since=since)
+    yield page
+    while page["next"] is not None:
+        page = api.get("/events", topics=topics, limit=PAGE_EVENTS, after=page["next"])
+        yield page
+
+
+def _live(api: "Api", after: str, topics: str | None) -> Iterator[dict[str, Any]]:
+    path = "/events/stream" + ("" if topics is None else f"?topics={topics}")
+    while True:
+        try:
+            with api.stream(path, after) as messages:
+                for event, data in messages:
+                    told = json.loads(data)
+                    if event == "reset":
+                        after = told["as_of"]
+                        terminal.messages().say(f"some events are not to be had any more ({told['reason']}): going on")
+                        continue
+                    after = told["id"]
+                    yield told
+        except errors.Unavailable:
+            api.revive()
+        # Also after a stream that ended well: they all do after ten minutes, and when a server is replaced.
+        time.sleep(PAUSE_SECONDS)  # so that asking again is no busy loop
+
+
+def _say(event: dict[str, Any], out: terminal.Screen, *, as_json: bool) -> None:
+    if as_json:
+        out.say(json.dumps(event, ensure_ascii=False))
+        return
+    told = [terminal.one_line(str(event["data"][name])) for name in _TOLD if event["data"].get(name)]
+    about = event["execution_id"]
+    words = [
+        out.paint(terminal.moment(event["at"], out), "dim"),
+        f"{event['kind']:20}",
+        "" if about is None else terminal.short_id(about, out),
+        out.foreign(", ".join(told)),
+    ]
+    out.say("  ".join(word for word in words if word))

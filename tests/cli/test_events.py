@@ -1,0 +1,80 @@
+"""`conselho events` with the real server, across its restarts, and without one."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import House
+
+LIFE = ["execution.queued", "execution.claimed", "execution.started", "execution.finished"]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "house")
+    yield made
+    made.close()
+
+
+def events(house: House, *arguments: str) -> list[dict[str, Any]]:
+    told = house.call("events", "--json", *arguments)
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def test_what_happened_is_told_in_order_with_and_without_a_server(house: House) -> None:
+    with house.serve():
+        assert house.run("true").returncode == 0
+        told = [each["kind"] for each in events(house)]
+        assert told == ["worker.joined", *LIFE]
+        assert [each["kind"] for each in events(house, "--topics", "workers")] == ["worker.joined"]
+        assert events(house, "--since", "2000-01-01") == events(house, "--since", "1d") == events(house)
+    assert [each["kind"] for each in events(house, "--topics", "executions")] == LIFE
+    lines = house.call("events").stdout.splitlines()
+    assert len(lines) == len(LIFE) + 2
+    assert "execution.finished" in lines[-2]
+    assert "succeeded" in lines[-2]
+
+
+def test_what_happens_is_followed_across_a_restart_of_the_server(house: House) -> None:
+    with house.serve():
+        house.run("echo", "before")
+    with house.serve():
+        following = house.start("events", "-f", "--json", "--topics", "executions")
+        with following as process:
+            assert process.stdout is not None
+            stream = (json.loads(line) for line in process.stdout)
+            before = [next(stream) for _ in LIFE]
+            house.run("echo", "now")
+            now = [next(stream) for _ in LIFE]
+            house.call("serve", "--help")  # a command beside it costs it nothing
+            process.kill()
+    assert [each["kind"] for each in before + now] == LIFE * 2
+    assert len({each["id"] for each in before + now}) == 2 * len(LIFE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--topics", "nonsense"), "there is no topic 'nonsense'"),
+        (("--since", "yesterday"), "is no moment"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(house: House, arguments: tuple[str, ...], said: str) -> None:
+    house.run("true")
+    told = house.call("events", *arguments)
+    assert told.returncode == 2
+    assert said in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_without_a_server_nothing_can_be_followed(house: House) -> None:
+    with house.serve():
+        house.run("true")
+    told = house.call("events", "-f")
+    assert told.returncode == 1
+    assert "no server is running" in told.stderr
+    assert "execution.finished" in told.stdout
