@@ -13,10 +13,13 @@ import httpx
 import pytest
 from sqlalchemy import delete, insert, update
 
+from conselho import clock, ids
 from conselho.db.session import Tx
 from conselho.events import broadcast, log, sse, stream, tail
 from conselho.events.models import Cursor, Epoch, Event
+from conselho.executions import logs
 from conselho.settings import Settings
+from tests.executions.making import make_running
 from tests.looping import on_a_loop, until
 from tests.server.desk import PATIENCE_SECONDS, Desk, served
 
@@ -55,7 +58,7 @@ async def messages(answer: httpx.Response) -> AsyncIterator[Message]:
             fields = dict(line.split(b": ", 1) for line in block.split(b"\n"))
             data = json.loads(fields[b"data"]) if b"data" in fields else None
             event = fields[b"event"].decode() if b"event" in fields else None
-            yield Message(event, fields[b"id"].decode(), data)
+            yield Message(event, fields[b"id"].decode() if b"id" in fields else None, data)
 
 
 async def happen(desk: Desk, *words: str) -> None:
@@ -101,6 +104,34 @@ async def test_only_what_was_asked_for_is_heard(settings: Settings) -> None:
         await desk.make("true")
         await happen(desk, "wanted")
         assert await words_heard(heard, 1) == ["wanted"]
+
+
+@on_a_loop
+async def test_the_lines_of_a_log_come_in_the_same_stream(settings: Settings) -> None:
+    async with served(settings) as desk:
+        made = await asyncio.to_thread(make_running, desk.runtime.database)
+
+        async def say(seq: int, *texts: str) -> None:
+            lines = [logs.Line(clock.now(), "stdout", text) for text in texts]
+            assert await desk.runtime.database.write(logs.append, logs.pack(made, 1, seq, lines))
+
+        await say(1, "one", "two")
+        async with following(desk, topics=f"cards,log:{made}@1") as heard:
+            two = await anext(heard)
+            assert (two.event, two.id, two.data["seq"], two.data["text"]) == ("log", None, 2, "two")
+            assert two.data["execution_id"] == made
+            await say(3, "three")
+            assert (await anext(heard)).data["text"] == "three"
+            await happen(desk, "an event")
+            assert await words_heard(heard, 1) == ["an event"]
+            await say(4, "four", "five")
+            assert [(await anext(heard)).data["seq"] for _ in range(2)] == [4, 5]
+        stranger = ids.new()
+        answer = await desk.http.get("/events/stream", params={"topics": f"log:{stranger}"})
+        assert answer.status_code == 404
+        for wrong in (f"log:{made}@x", "log:7@1", ",".join(f"log:{ids.new()}@0" for _ in range(21))):
+            assert (await desk.http.get("/events/stream", params={"topics": wrong})).status_code == 422
+        assert (await desk.http.get("/events", params={"topics": f"log:{made}"})).status_code == 422
 
 
 @on_a_loop

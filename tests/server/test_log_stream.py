@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from conselho import clock
+from conselho.events import stream
 from conselho.events.signals import Signals
-from conselho.executions import endings, log_routes, logs
+from conselho.executions import endings, log_stream, logs
 from conselho.settings import Settings
 from tests.executions.making import make_outcome, make_queued, make_running
 from tests.looping import on_a_loop, until
@@ -78,6 +79,8 @@ async def messages(answer: httpx.Response) -> AsyncIterator[Message]:
         *whole, rest = (rest + piece).split(b"\n\n")
         for block in whole:
             fields = dict(line.split(b": ", 1) for line in block.split(b"\n"))
+            if b"retry" in fields:
+                continue
             if b"" in fields:
                 yield Message(None, None, fields[b""].decode())
             else:
@@ -121,7 +124,7 @@ async def test_a_line_is_heard_when_it_is_said_and_the_end_when_it_has_ended(set
 async def test_without_a_single_signal_the_stream_looks_by_itself(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_routes, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(log_stream, "POLL_SECONDS", 0.02)
     async with served(settings) as desk:
         desk.runtime.signals.bind(None)
         run = await Run.begin(desk)
@@ -205,8 +208,7 @@ async def test_one_that_never_began_has_an_end_too(settings: Settings) -> None:
 
 @on_a_loop
 async def test_a_silent_run_says_that_the_stream_lives(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_routes, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(log_routes, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "BEAT_SECONDS", 0.05)
     async with served(settings) as desk:
         run = await Run.begin(desk)
         async with following(desk, run.id) as heard:

@@ -1,6 +1,5 @@
 """The HTTP doors to the events: page by page, and as they happen."""
 
-from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from conselho import errors
 from conselho.db.session import Database, Tx
 from conselho.events import log, messages, places, sse, stream, tail, topics
 from conselho.events.broadcast import Broadcast
+from conselho.events.lines import Lines, ReadLines
 from conselho.events.moments import Moment, check_moment
 from conselho.events.places import Place
 from conselho.events.signals import Signals
@@ -21,8 +21,9 @@ from conselho.events.watchers import Watchers
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 
 _AFTER = Query(description="the `id` of an event, or an `as_of`, behind which to begin", max_length=60)
-_TOPICS = Query(
-    alias="topics", description=f"only these, with commas: {', '.join(sorted(topics.TOPICS.values()))}", max_length=500
+_TOPICS = Query(alias="topics", description=f"only these, with commas: {', '.join(topics.NAMES[:-1])}", max_length=200)
+_TOPICS_AND_LOGS = Query(
+    alias="topics", description=f"only these, with commas: {', '.join(topics.NAMES)}", max_length=2000
 )
 
 
@@ -53,6 +54,7 @@ class _Doors:
         self.signals: Signals = state.signals
         self.broadcast: Broadcast = state.broadcast
         self.watchers: Watchers = state.watchers
+        self.read_lines: ReadLines = state.read_lines
 
 
 async def _doors(request: Request) -> _Doors:
@@ -74,37 +76,37 @@ async def read(
     if after is not None and since is not None:
         raise errors.Invalid("`after` and `since` both say where to begin: give one of them")
     begins = since if after is None else places.parse(after)
-    return await doors.database.read(_page, begins, topics.parse(wanted), limit)
+    asked = topics.parse(wanted, with_logs=False).topics
+    return await doors.database.read(_page, begins, asked, limit)
 
 
 @router.get(
     "/stream",
     response_class=sse.EventStream,
-    responses=sse.DESCRIBED | errors.documented(errors.TooManyStreams),
+    responses=sse.DESCRIBED | errors.documented(errors.NotFound, errors.TooManyStreams),
     summary="Follow events",
 )
 async def follow(
     request: Request,
     doors: Annotated[_Doors, Depends(_doors)],
     after: Annotated[str | None, _AFTER] = None,
-    wanted: Annotated[str | None, _TOPICS] = None,
+    wanted: Annotated[str | None, _TOPICS_AND_LOGS] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="wins over `after`")] = None,
 ) -> Response:
     """Events as server-sent events, from `after` on or from now: each once and in order.
 
-    The stream ends after ten minutes, and whenever the server stops: come back with `Last-Event-ID`, as a browser does
-    by itself. `reset` says that what comes does not follow on what you have seen: load what you show again, and go on.
+    Lines of a log come as `log` behind the number that is asked for, without an `id`: who comes back asks from the
+    number it has. The stream ends after ten minutes, and whenever the server stops: come back with `Last-Event-ID`, as
+    a browser does by itself. `reset` says that what comes does not follow on what you have seen: load what you show
+    again, and go on.
     """
     begins = last_event_id or after
     place, asked = None if not begins else places.parse(begins), topics.parse(wanted)
-    return sse.EventStream(await sse.primed(_counted(request, doors, place, asked)))
-
-
-async def _counted(request: Request, doors: _Doors, place: Place | None, asked: Topics) -> AsyncGenerator[bytes, None]:
-    with doors.watchers.one_more(request):
-        following = stream.follow(doors.broadcast, doors.database, place, asked, lambda: doors.signals.is_closing)
-        async for each in following:
-            yield each
+    lines = Lines(doors.signals, doors.read_lines, asked.logs)
+    following = stream.follow(
+        doors.broadcast, doors.database, place, asked.topics, lines, lambda: doors.signals.is_closing
+    )
+    return sse.EventStream(await sse.primed(doors.watchers.counted(request, following)))
 
 
 def _page(tx: Tx, begins: Place | datetime | None, asked: Topics, limit: int) -> dict[str, Any]:

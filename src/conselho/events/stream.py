@@ -11,6 +11,7 @@ from conselho import clock
 from conselho.db.session import Database
 from conselho.events import messages, tail
 from conselho.events.broadcast import Broadcast, joined
+from conselho.events.lines import Lines
 from conselho.events.places import Place
 from conselho.events.topics import Topics
 
@@ -25,34 +26,42 @@ async def follow(
     database: Database,
     after: Place | None,
     topics: Topics,
+    lines: Lines,
     is_closing: Callable[[], bool],
 ) -> AsyncGenerator[bytes, None]:
-    """Messages of the topics behind `after`, or from now on, until the time is over or the server stops."""
+    """Messages of the topics behind `after`, or from now on, and of the lines of logs, until the time is over.
+
+    Raises: errors.NotFound, before the first message, for a log that there is not.
+    """
     until = clock.monotonic() + STREAM_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
     async with broadcast.watched():
-        place = after or broadcast.place
-        yield messages.begin(place, random.randint(*RETRY_MILLISECONDS))  # noqa: S311 - no secret
-        if (reason := await database.read(tail.why_not, place)) is not None:
-            place = broadcast.place
-            yield messages.reset(place, reason)
-        beats = broadcast.beats
-        while not is_closing() and clock.monotonic() < until:
-            data = b""
-            if broadcast.epoch != place.epoch:
+        with lines:
+            place = after or broadcast.place
+            backlog = await lines.next()  # of a log that there is not nothing is sent at all
+            yield messages.begin(place, random.randint(*RETRY_MILLISECONDS)) + backlog  # noqa: S311 - no secret
+            if (reason := await database.read(tail.why_not, place)) is not None:
                 place = broadcast.place
-                data = messages.reset(place, "epoch")
-            elif (batch := broadcast.next_after(place.id)) is not None:
-                data = batch.since(place.id, topics)
-                place = Place(place.epoch, batch.last)
-            elif place.id < broadcast.last:
-                data, place = await _from_the_table(database, place, topics, broadcast)
-            elif broadcast.beats != beats:
-                beats = broadcast.beats
-                data = messages.beat(place)
-            else:
-                await broadcast.news()
-            if data:
-                yield data
+                yield messages.reset(place, reason)
+            beats = broadcast.beats
+            while not is_closing() and clock.monotonic() < until:
+                if data := await lines.next():
+                    pass
+                elif broadcast.epoch != place.epoch:
+                    place = broadcast.place
+                    data = messages.reset(place, "epoch")
+                elif (batch := broadcast.next_after(place.id)) is not None:
+                    data = batch.since(place.id, topics)
+                    place = Place(place.epoch, batch.last)
+                elif place.id < broadcast.last:
+                    data, place = await _from_the_table(database, place, topics, broadcast)
+                elif broadcast.beats != beats:
+                    beats = broadcast.beats
+                    data = messages.beat(place)
+                    lines.look()
+                else:
+                    await lines.wait(broadcast)
+                if data:
+                    yield data
 
 
 async def _from_the_table(

@@ -1,7 +1,7 @@
 """How many streams may one client have open? So that a page that forgets to close its streams takes nobody's place."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 from starlette.requests import Request
@@ -33,3 +33,12 @@ class Watchers:
             self._open[who] -= 1
             if not self._open[who]:
                 del self._open[who]
+
+    async def counted(self, request: Request, messages: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The same messages, counted while they flow. Raises: errors.TooManyStreams, with the first."""
+        with self.one_more(request):
+            try:
+                async for each in messages:
+                    yield each
+            finally:
+                await messages.aclose()

@@ -1,32 +1,16 @@
 """The HTTP doors to a log: page by page, searched, and as it grows."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
 
 from conselho import errors
-from conselho.db.session import Database
-from conselho.events.signals import Signals
-from conselho.executions import answers, log_pages, logs, patience, shown
+from conselho.events import sse
+from conselho.events.watchers import Watchers
+from conselho.executions import answers, log_pages, log_stream, logs
 from conselho.executions.answers import LogPage
 from conselho.executions.routes import Hints, Store
-
-HEARTBEAT_SECONDS = 15.0  # a comment on a silent stream, so that proxies and clients know it lives
-POLL_SECONDS = 1.0  # a stream looks by itself if no signal comes
-
-_MESSAGE = {
-    "type": "object",
-    "description": "one message of the stream",
-    "properties": {
-        "event": {"type": "string", "description": "`end`, or left out for a line"},
-        "id": {"type": "string", "description": "number of the line"},
-        "data": {"type": "string", "description": "a line of the log as JSON; with `end` the execution"},
-    },
-    "required": ["data"],
-}
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": _MESSAGE}}}}
 
 router = APIRouter(prefix="/api/v1/executions/{execution_id}/log", tags=["logs"])
 
@@ -54,11 +38,12 @@ async def read(
 
 @router.get(
     "/stream",
-    response_class=StreamingResponse,
-    responses=_STREAM | errors.documented(errors.NotFound),
+    response_class=sse.EventStream,
+    responses=sse.DESCRIBED | errors.documented(errors.NotFound, errors.TooManyStreams),
     summary="Follow a log",
 )
 async def stream(
+    request: Request,
     database: Store,
     signals: Hints,
     execution_id: str,
@@ -66,34 +51,12 @@ async def stream(
     last_event_id: Annotated[
         str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,10}$", description="wins over `after`")
     ] = None,
-) -> StreamingResponse:
+) -> Response:
     """The log as server-sent events: what is there, then what comes, then `end` with the execution.
 
     The id of each message is the number of its line. A stream that ends without `end` is to be opened again.
     """
-    await patience.is_over(database, execution_id)
     start = int(last_event_id) if last_event_id is not None else after
-    return StreamingResponse(_follow(database, signals, execution_id, start), media_type="text/event-stream")
-
-
-async def _follow(database: Database, signals: Signals, execution_id: str, after: int) -> AsyncIterator[bytes]:
-    silent = 0.0
-    with signals.watch(f"log:{execution_id}") as watch:
-        while not signals.is_closing:
-            # The state is read before the lines: what is over then has all its lines.
-            is_over = await patience.is_over(database, execution_id)
-            while lines := await database.read(logs.read_after, execution_id, after):
-                yield b"".join(_message(numbered) for numbered in lines)
-                after, silent = lines[-1].seq, 0.0
-            if is_over:
-                yield b"event: end\ndata: " + await database.read(answers.one, execution_id) + b"\n\n"
-                return
-            if not await watch.wait(POLL_SECONDS):
-                silent += POLL_SECONDS
-            if silent >= HEARTBEAT_SECONDS:
-                yield b": still here\n\n"
-                silent = 0.0
-
-
-def _message(numbered: logs.NumberedLine) -> bytes:
-    return b"id: %d\ndata: %s\n\n" % (numbered.seq, answers.encode(shown.line(numbered)))
+    watchers: Watchers = request.app.state.watchers
+    following = log_stream.follow(database, signals, execution_id, start)
+    return sse.EventStream(await sse.primed(watchers.counted(request, following)))

@@ -1,6 +1,7 @@
 """Which doors does the server have? The application, made from what the process holds open."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -11,6 +12,7 @@ from conselho.agents import routes as agents
 from conselho.events import routes as events
 from conselho.events.watchers import Watchers
 from conselho.executions import log_routes as logs
+from conselho.executions import log_stream
 from conselho.executions import routes as executions
 from conselho.runtime import Runtime
 from conselho.server import contract, health, presence, problems
@@ -40,6 +42,7 @@ def create(
     app.state.signals = runtime.signals
     app.state.broadcast = runtime.broadcast
     app.state.watchers = Watchers(runtime.settings.streams_per_client_max)
+    app.state.read_lines = partial(log_stream.among_events, runtime.database)
     app.state.worker = worker
     app.state.me = me
     app.state.stop = stop
