@@ -16,7 +16,6 @@ Surprising:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
@@ -41,10 +40,11 @@ from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from conselho.db import spans
-from conselho.db.spans import PENDING_KILOBYTES, Spans
+from conselho.db.spans import MARK, PENDING_KILOBYTES, Spans
 from conselho.db.tx import Tx
 
-MARK = "¶"  # no phrase goes across one; no word has it, so what begins with it is said about a row, not found in it
+__all__ = ["MARK", "FullText", "Phrase", "Words"]
+
 LATEST_ROWS = 1_000  # looked through one by one, some 10 ms: whatever 5 % of them have fills a page
 MERGED_PAGES = 100  # of FTS5's lists with each batch, some 2 ms; a batch of 50 executions writes about ten
 SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
@@ -240,7 +240,7 @@ def _as_tsquery(phrases: Sequence[Phrase]) -> str:
 def _as_pairs(phrases: Sequence[Phrase]) -> str:
     """What the index can answer alone: the words of all phrases, and which of them follow each other."""
     asked = [word for phrase in phrases for word in phrase.words]
-    asked += [spans.pair(*two) for phrase in phrases for two in pairwise(phrase.words)]
+    asked += [pair for phrase in phrases for pair in spans.pairs(phrase.words)]
     return " & ".join(f"'{word}'" for word in dict.fromkeys(asked))
 
 
@@ -250,11 +250,7 @@ def _as_followed(phrase: Phrase) -> str:
 
 def _as_tsvector(words: str) -> str:
     places: dict[str, list[str]] = {}
-    pairs: set[str] = set()
-    before = MARK
-    for place, word in enumerate(words.split(), 1):
+    parted = words.split()
+    for place, word in enumerate(parted, 1):
         places.setdefault(word, []).append(str(place))
-        if word[0] != MARK and before[0] != MARK:
-            pairs.add(spans.pair(before, word))
-        before = word
-    return " ".join([*(f"'{word}':{','.join(at)}" for word, at in places.items()), *pairs])
+    return " ".join([*(f"'{word}':{','.join(at)}" for word, at in places.items()), *spans.pairs(parted)])

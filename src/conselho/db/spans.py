@@ -9,10 +9,11 @@ Surprising:
 - A span is asked for without order and up to a limit: GIN's findings are cheap, to look each up in the table is not.
 - The conditions on the key are written so that no index serves them: the planner would rather walk the key's.
 - `<->` makes PostgreSQL look into every row that has all words of a phrase. So the index is asked for those words and
-  for their `pair`s, which needs no look, and the phrase is looked for in what was found, the newest first.
+  for their `pairs`, which needs no look, and the phrase is looked for in what was found, the newest first.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -21,7 +22,9 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from conselho.db.tx import Tx
 
+MARK = "¶"  # no phrase goes across one; no word has it, so what begins with it is said about a row, not found in it
 PAIR = "+"  # no word begins so
+SHORT_CHARACTERS = 3  # `of`, `the`, `não`: half of all rows have these. With all pairs the index costs twice as much
 SHIFTS = (42, 46, 50, 54)  # of a key, whose lowest 20 bits are within a millisecond: 70 minutes to 200 days
 FIRST = 1  # 19 hours
 SPAN_ROWS = 2_000  # found in a span, some 3 ms; with more of them a shorter one is asked for
@@ -54,6 +57,7 @@ class Spans:
         self._in_shortest: Select[Any] = (
             select(key).where(fits, *between, in_span).order_by(plain_key.desc()).limit(bindparam("most"))
         )
+        self._newest = select(func.max(key)).where(key < bindparam("below"))
         self._oldest = select(func.min(key))
         self._fitting = select(key).where(key == any_(bindparam("keys", type_=ARRAY(BigInteger))), fits)
 
@@ -63,6 +67,8 @@ class Spans:
         `words`: a tsquery that the index answers by itself; `phrases`: one for which the rows are looked into.
         """
         found: list[int] = []
+        newest = tx.execute(self._newest, {"below": below}).scalar_one()
+        below = _KEY_MIN if newest is None else newest + 1  # not through years to come
         level = FIRST
         full: list[tuple[int, int]] = []  # spans in which there is too much: their starts and levels
         while below > at_least and len(found) < limit:
@@ -100,9 +106,15 @@ class Spans:
         return found
 
 
-def pair(first: str, second: str) -> str:
-    """What stands in the index for two words that follow each other: for a few other pairs, too."""
-    return f"{PAIR}{crc32(f'{first} {second}'.encode()) & 0xFFFF:04x}"
+def pairs(words: Sequence[str]) -> set[str]:
+    """What stands in the index for two words that follow each other, one of them short: for a few other pairs, too."""
+    return {
+        f"{PAIR}{crc32(f'{first} {second}'.encode()) & 0xFFFF:04x}"
+        for first, second in pairwise(words)
+        if (len(first) <= SHORT_CHARACTERS or len(second) <= SHORT_CHARACTERS)
+        and first[0] != MARK
+        and second[0] != MARK
+    }
 
 
 def _start(level: int, key: int) -> int:
