@@ -70,6 +70,7 @@ ARROWS = (
     Arrow(Status.RUNNING, Status.TIMED_OUT, "finish", _FINISHED, "the shim ended it: timeout or idle timeout"),
     Arrow(Status.RUNNING, Status.CANCELLED, "finish", _FINISHED, "asked for, and the tree is gone"),
     Arrow(Status.RUNNING, Status.LOST, "lose", _FINISHED, "another boot of its host, or unreachable for too long"),
+    Arrow(Status.RUNNING, Status.LOST, "restore", _FINISHED, "the database was restored from a backup"),
     Arrow(
         Status.RUNNING, Status.QUEUED, "give_back", _REQUEUED, "the holder of the fence proved that nothing was forked"
     ),
