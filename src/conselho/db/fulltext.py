@@ -47,7 +47,6 @@ __all__ = ["MARK", "FullText", "Phrase", "Words"]
 
 LATEST_ROWS = 1_000  # looked through one by one, some 10 ms: whatever 5 % of them have fills a page
 MERGED_PAGES = 100  # of FTS5's lists with each batch, some 2 ms; a batch of 50 executions writes about ten
-SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
 _SUFFIX = "_fulltext"
 
 
@@ -111,9 +110,6 @@ class FullText:
         """The greatest keys in [at_least, below) whose rows have all phrases, falling, at most `limit`."""
         postgres = tx.dialect == "postgresql"
         has_prefix = any(phrase.is_prefix for phrase in phrases)
-        if postgres:
-            # Without these the planner, which cannot know how rare a word is, looks through the whole table at times.
-            tx.execute(_GIN_SETTINGS)
         if postgres and not has_prefix:
             followed = _as_tsquery(phrases) if any(len(phrase.words) > 1 for phrase in phrases) else None
             asked = _as_pairs(phrases)
@@ -122,6 +118,8 @@ class FullText:
         wish["asked"] = _as_tsquery(phrases) if postgres else _as_match(phrases)
         found: list[int] = []
         if has_prefix:
+            if postgres:
+                tx.execute(_SETTINGS)
             nth = tx.execute(self._nth, {"below": below, "at_least": at_least}).scalar_one_or_none()
             found = _keys(tx, self._in_latest_postgres, wish) if postgres else self._in_latest(tx, phrases, wish)
             if nth is None or len(found) == limit:
@@ -210,11 +208,7 @@ _DROP = {
     ),
     "postgresql": ("DROP INDEX {index}",),
 }
-_GIN_SETTINGS = select(
-    func.set_config("enable_seqscan", "off", True),  # noqa: FBT003 - set_config's own word for: in this transaction
-    func.set_config("work_mem", f"{SORT_KILOBYTES}kB", True),  # noqa: FBT003
-    func.set_config("jit", "off", True),  # noqa: FBT003
-)
+_SETTINGS = select(*spans.SETTINGS)
 
 
 def _newest(key: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:

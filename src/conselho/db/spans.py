@@ -29,7 +29,14 @@ SHIFTS = (42, 46, 50, 54)  # of a key, whose lowest 20 bits are within a millise
 FIRST = 1  # 19 hours
 SPAN_ROWS = 2_000  # found in a span, some 3 ms; with more of them a shorter one is asked for
 LOOKED_AT_ONCE = 100  # rows that are looked into for a phrase; a page is filled from so many
+SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
 PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
+
+# Without these the planner, which cannot know how rare a word is, looks through the whole table at times.
+SETTINGS = tuple(
+    func.set_config(name, value, True)  # noqa: FBT003 - until the transaction ends
+    for name, value in (("enable_seqscan", "off"), ("work_mem", f"{SORT_KILOBYTES}kB"), ("jit", "off"))
+)
 
 _ALL = len(SHIFTS)  # beyond the longest span: everything
 _KEY_MIN = -(1 << 63)
@@ -57,7 +64,8 @@ class Spans:
         self._in_shortest: Select[Any] = (
             select(key).where(fits, *between, in_span).order_by(plain_key.desc()).limit(bindparam("most"))
         )
-        self._newest = select(func.max(key)).where(key < bindparam("below"))
+        newest = select(func.max(key)).where(key < bindparam("below")).scalar_subquery()
+        self._newest = select(newest, *SETTINGS)
         self._oldest = select(func.min(key))
         self._fitting = select(key).where(key == any_(bindparam("keys", type_=ARRAY(BigInteger))), fits)
 
@@ -67,7 +75,7 @@ class Spans:
         `words`: a tsquery that the index answers by itself; `phrases`: one for which the rows are looked into.
         """
         found: list[int] = []
-        newest = tx.execute(self._newest, {"below": below}).scalar_one()
+        newest = tx.execute(self._newest, {"below": below}).one()[0]
         below = _KEY_MIN if newest is None else newest + 1  # not through years to come
         level = FIRST
         full: list[tuple[int, int]] = []  # spans in which there is too much: their starts and levels
