@@ -91,6 +91,23 @@ class Settings(BaseModel):
     background_idle_seconds: Annotated[
         float, Field(ge=1, le=86400, description="how long a server that `run` started stays after its last run")
     ] = 60.0
+    events_kept_seconds: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=100 * 365 * 86400,
+            description="how long events are kept, and longer for who has not read them; those of cards and councilors"
+            " stay",
+        ),
+    ] = 7 * 86400.0
+    logs_kept_seconds: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=100 * 365 * 86400,
+            description="how long after its end an execution's log is kept; its result stays",
+        ),
+    ] = 30 * 86400.0
     streams_per_client_max: Annotated[
         int, Field(ge=1, le=100_000, description="streams that one address may have open at once")
     ] = 20

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from conselho import errors
 from conselho.events import log as events
+from conselho.events import retention as event_retention
 from conselho.events import stream
 from conselho.events.signals import Signals
 from conselho.executions import endings, leases, queue, search
@@ -28,6 +29,8 @@ RESCUE_SECONDS = 5.0  # a third of the silence that counts as an outage
 FORGET_SECONDS = 3600.0  # keys of a week ago need no haste
 SEARCH_SECONDS = 5.0  # what another process changed is found after so long
 GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
+RETENTION_SECONDS = 60.0  # what is kept for days may stay a minute longer
+RETENTION_PAUSE_SECONDS = 0.05  # between its steps, so that it takes a small part of the writer's time
 JITTER = 0.1  # of an interval, so that processes do not march in step
 FAILURE_WAIT_SECONDS = 2.0  # between a step that failed and the next try
 
@@ -71,12 +74,19 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
     async def index_next() -> bool:
         return await runtime.database.write(search.index_next)
 
+    async def prune_events() -> bool:
+        return await runtime.database.write(event_retention.prune_next, timedelta(seconds=settings.events_kept_seconds))
+
+    def retain(step: Step) -> Awaitable[None]:
+        return _repeat(step, signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
+
     found: list[Awaitable[None]] = [
         _repeat(rescue, signals, (), min(RESCUE_SECONDS, settings.outage_seconds / 3)),
         _repeat(runtime.broadcast.read_next, signals, (events.TOPIC,), settings.poll_seconds),
         _repeat(beat, signals, (), stream.BEAT_SECONDS),
         _repeat(forget_keys, signals, (), FORGET_SECONDS),
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
+        retain(prune_events),
     ]
     if worker is not None:
         wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)
@@ -89,13 +99,21 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
 
 
 async def _repeat(
-    step: Step, signals: Signals, topics: tuple[str, ...], seconds: float, *, gather_seconds: float = 0.0
+    step: Step,
+    signals: Signals,
+    topics: tuple[str, ...],
+    seconds: float,
+    *,
+    gather_seconds: float = 0.0,
+    pause_seconds: float = 0.0,
 ) -> None:
+    """`gather_seconds`: between a signal and the step that it wakes; `pause_seconds`: between one step and the next."""
     with signals.watch(*topics) as watch:
         while True:
             try:
                 while await step():
-                    pass
+                    if pause_seconds:
+                        await asyncio.sleep(pause_seconds)
             except errors.Unavailable as error:
                 _log.warning("%s waits: %s", _name(step), error.sentence)
                 await asyncio.sleep(FAILURE_WAIT_SECONDS)

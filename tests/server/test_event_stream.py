@@ -7,16 +7,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import delete, insert, update
+from sqlalchemy import update
 
 from conselho import clock, ids
 from conselho.db.session import Tx
-from conselho.events import broadcast, log, sse, stream, tail
-from conselho.events.models import Cursor, Epoch, Event
+from conselho.events import broadcast, log, retention, sse, stream, tail
+from conselho.events.models import Cursor, Epoch
 from conselho.executions import logs
 from conselho.settings import Settings
 from tests.executions.making import make_running
@@ -61,12 +62,12 @@ async def messages(answer: httpx.Response) -> AsyncIterator[Message]:
             yield Message(event, fields[b"id"].decode() if b"id" in fields else None, data)
 
 
-async def happen(desk: Desk, *words: str) -> None:
+async def happen(desk: Desk, *words: str, kind: str = "card.moved") -> None:
     """Have something happen, in one commit."""
 
     def append(tx: Tx) -> None:
         for word in words:
-            log.append(tx, "card.moved", data={"word": word})
+            log.append(tx, kind, data={"word": word})
 
     await desk.runtime.database.write(append)
 
@@ -206,15 +207,15 @@ async def test_of_two_processes_that_write_everything_is_heard(settings: Setting
 @on_a_loop
 async def test_who_cannot_go_on_is_told_to_begin_anew_and_hears_what_comes(settings: Settings, reason: str) -> None:
     async with served(settings) as desk:
-        await happen(desk, "a", "b", "c")
+        await happen(desk, "a", "b", "c", kind="delivery.sent")
         seen = await now(desk)
         epoch, _, number = seen.rpartition("-")
         asked = {"epoch": f"another-{number}", "unknown": f"{epoch}-{int(number) + 5}", "expired": f"{epoch}-1"}[reason]
         if reason == "expired":
 
             def prune(tx: Tx) -> None:
-                tx.execute(delete(Event).where(Event.id < int(number)))
-                tx.execute(insert(Cursor).values(name=tail.PRUNED, event_id=int(number) - 1))
+                tx.execute(update(Cursor).where(Cursor.name != tail.PRUNED).values(event_id=int(number)))
+                retention.prune_next(tx, timedelta(minutes=-1))  # also what has just happened
 
             await desk.runtime.database.write(prune)
         async with following(desk, asked) as heard:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from conselho import errors
 from conselho.db.session import Database, Tx
-from conselho.events import log, messages, places, sse, stream, tail, topics
+from conselho.events import cursors, log, messages, places, sse, stream, tail, topics
 from conselho.events.broadcast import Broadcast
 from conselho.events.lines import Lines, ReadLines
 from conselho.events.moments import Moment, check_moment
@@ -69,7 +69,9 @@ async def read(
     wanted: Annotated[str | None, _TOPICS] = None,
     limit: Annotated[int, Query(ge=1, le=log.PAGE_MAX)] = 200,
 ) -> dict[str, Any]:
-    """A page of events, the oldest first; without `after` from the oldest that is kept.
+    """A page of events, the oldest first; without `after` from the oldest behind which all are kept.
+
+    Events of cards and councilors stay: those older than the rest are had by asking for these topics alone.
 
     Go on with `after` = `next`. A page may be short, even empty, before `next` is null: all events are looked at.
     """
@@ -111,16 +113,18 @@ async def follow(
 
 def _page(tx: Tx, begins: Place | datetime | None, asked: Topics, limit: int) -> dict[str, Any]:
     epoch = log.epoch(tx)
-    after = 0
+    is_whole = asked is not None and asked <= topics.KEPT
+    after = 0 if is_whole else cursors.at(tx, tail.PRUNED)
     if isinstance(begins, Place):
-        if (reason := tail.why_not(tx, begins)) is not None:
+        reason = tail.why_not(tx, begins)
+        if reason is not None and not (is_whole and reason == tail.EXPIRED):
             raise errors.Gone(
                 f"what followed on {begins} is not known any more ({reason}): begin anew, from an `as_of`"
             )
         after = begins.id
     elif begins is not None:
         check_moment("since", begins)
-        after = log.last_before(tx, begins)
+        after = max(after, log.last_before(tx, begins))
     entries = log.read_after(tx, after, limit)
     last = Place(epoch, entries[-1].id if entries else after)
     return {

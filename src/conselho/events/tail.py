@@ -8,7 +8,8 @@ from conselho.events.messages import Message
 from conselho.events.places import Place
 
 EVENTS_AT_ONCE = 500
-PRUNED = "pruned"  # whose cursor stands at the newest event that retention has taken: never at the last there is
+EXPIRED = "expired"
+PRUNED = "pruned"  # whose cursor stands where retention has come to: up to it events are gone, and never the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +38,4 @@ def why_not(tx: Tx, place: Place) -> str | None:
         return "epoch"
     if place.id > log.last_id(tx):
         return "unknown"
-    return "expired" if place.id < cursors.at(tx, PRUNED) else None
+    return EXPIRED if place.id < cursors.at(tx, PRUNED) else None

@@ -113,6 +113,7 @@ class Execution(Base):
     session: Mapped[str | None] = mapped_column(String(200))
     log_lines: Mapped[int] = mapped_column(Integer)
     log_bytes: Mapped[int] = mapped_column(BigInteger)
+    log_purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     note: Mapped[str | None] = mapped_column(Text)  # a report that came after the end
 
 
@@ -151,6 +152,7 @@ class LogHead(Base):
     fence: Mapped[int] = mapped_column(Integer)
     last_seq: Mapped[int] = mapped_column(Integer)
     bytes: Mapped[int] = mapped_column(BigInteger)
+    compacted_seq: Mapped[int] = mapped_column(Integer, server_default="0")  # lines up to it are in large chunks
 
 
 class LogChunk(Base):
