@@ -4,6 +4,7 @@ SQLite has no type for a moment: it is kept there as text of a fixed width, so t
 and an index on it serves `ORDER BY` and `<`. PostgreSQL has `timestamptz`, and gets it.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -54,13 +55,9 @@ class WrittenMoment(TypeDecorator[str]):
         """As it is stored."""
         return UtcDateTime().load_dialect_impl(dialect)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:  # noqa: ARG002
         """SQLite's text is nearly that."""
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return str(value.replace(".000000Z", "Z"))
-        return str(value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+        return _without_fraction if dialect.name == "sqlite" else _in_utc
 
 
 class WrittenJson(TypeDecorator[Any]):
@@ -69,9 +66,21 @@ class WrittenJson(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002
         """SQLite has it as text, which need not be parsed; PostgreSQL's driver has parsed it."""
-        return orjson.Fragment(value) if value is not None and dialect.name == "sqlite" else value
+        return _as_fragment if dialect.name == "sqlite" else None
+
+
+def _without_fraction(value: str | None) -> str | None:
+    return value and value.replace(".000000Z", "Z")
+
+
+def _in_utc(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _as_fragment(value: str | None) -> orjson.Fragment | None:
+    return None if value is None else orjson.Fragment(value)
 
 
 @lru_cache(maxsize=256)  # a group's units all write the same moment

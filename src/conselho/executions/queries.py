@@ -30,6 +30,9 @@ VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
 
 _COLUMNS = (*Execution.__table__.c, LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes"))
 ROWS = select(*_COLUMNS).outerjoin(LogHead, LogHead.execution_id == Execution.id)
+_CROWDED = select(queue.LANE.c.execution_id, queue.LANE.c.key).where(
+    queue.LANE.c.execution_id.in_(bindparam("ids", expanding=True)), queue.IS_CROWDED
+)
 _NO_CURSOR = "this cursor is none: begin again without it"
 _PLACE = tuple_(Execution.created_at, Execution.id)
 _COLUMN = Execution.__table__.c
@@ -121,11 +124,7 @@ def count_open(tx: Tx) -> int:
 
 
 def _crowded(tx: Tx, execution_ids: list[str]) -> dict[str, str]:
-    lane = queue.LANE
-    found = tx.execute(
-        select(lane.c.execution_id, lane.c.key).where(lane.c.execution_id.in_(execution_ids), queue.IS_CROWDED)
-    )
-    return {row.execution_id: row.key for row in found}
+    return {row.execution_id: row.key for row in tx.execute(_CROWDED, {"ids": execution_ids})}
 
 
 def _why(tx: Tx, row: Row[Any], lane: str | None) -> str:
