@@ -10,6 +10,9 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
+from conselho.events import stream
 from conselho.settings import Settings
 from tests.architecture.source import ROOT
 from tests.looping import on_a_loop
@@ -24,8 +27,10 @@ NOT_CHECKED = "positive_data_acceptance"
 
 @on_a_loop
 async def test_no_request_made_from_the_document_meets_an_error_or_an_answer_of_another_shape(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stream, "STREAM_SECONDS", 0.05)  # else a stream of events would be read for ten minutes
+    monkeypatch.setattr(stream, "BEAT_SECONDS", 0.02)
     async with served(settings) as desk:
         execution_id = await desk.make()
         await desk.http.post(f"/executions/{execution_id}/cancel")
