@@ -19,6 +19,7 @@ SHARED = {"--data-dir", "--database-url", "--help"}
 ARGUMENTS = {
     "argv": "the program and its arguments, word by word, after `--`",
     "slug": "an agent's name; of one that is there already, its id will do as well",
+    "file": "a backup of the database",
     "identity": "the id of a run, or its last characters (at least 4) if it is one of the newest 200",
 }
 

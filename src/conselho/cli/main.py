@@ -29,7 +29,7 @@ _COMMANDS = (
     ("agents", "agents", "Define what runs under a name, and try it."),
     ("serve", "serve", "Run the server: worker, supervisor, socket."),
     ("demo", "demo", "Run real analyses over a git repository."),
-    ("db", "db", "Upgrade or check the database."),
+    ("db", "db", "Upgrade, check, back up or restore the database."),
     ("config", "config", "Show each setting and what said so."),
     ("doctor", "doctor", "Say what this machine has, lacks, and what that means."),
     ("completion", "completion", "Print what makes a shell complete our commands."),
