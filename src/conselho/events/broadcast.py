@@ -109,6 +109,11 @@ class Broadcast:
             return None
         return self._batches[bisect_right(self._ends, place)]
 
+    def follows(self, place: Place) -> bool:
+        """Whether the ring goes on from there: who is that near needs no look at the table."""
+        first = self._batches[0].before if self._batches else self.last
+        return place.epoch == self.epoch and first <= place.id <= self.last
+
     async def news(self) -> None:
         """Wait until there is more, or a beat."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -39,7 +39,7 @@ async def follow(
             place = after or broadcast.place
             backlog = await lines.next()  # of a log that there is not nothing is sent at all
             yield messages.begin(place, random.randint(*RETRY_MILLISECONDS)) + backlog  # noqa: S311 - no secret
-            if (reason := await database.read(tail.why_not, place)) is not None:
+            if not broadcast.follows(place) and (reason := await database.read(tail.why_not, place)) is not None:
                 place = broadcast.place
                 yield messages.reset(place, reason)
             beats = broadcast.beats
