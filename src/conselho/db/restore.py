@@ -177,13 +177,24 @@ def _settle(place: Path) -> None:
 
 
 def _put_aside(place: Path) -> Path:
-    """Give what is there another name as well; returns that."""
-    with suppress(sqlite3.Error):  # it is damaged, which may be why it is replaced: then it is kept with its log
-        _settle(place)
+    """Give what is there another name as well; returns that.
+
+    The log gets its second name before anybody looks: SQLite deletes one that it finds to be of no database. Where the
+    database is whole the log is then brought into it, and empty under both names.
+    """
     kept = _linked(place)
     log, kept_log = backup.files_of(place)[1], backup.files_of(kept)[1]
     if log.exists():
         os.link(log, kept_log)
+    try:
+        with suppress(sqlite3.Error):  # it is damaged, which may be why it is replaced
+            _settle(place)
+    except DataDirectoryHeld:
+        for each in (kept, kept_log):
+            each.unlink(missing_ok=True)
+        raise
+    if kept_log.exists() and kept_log.stat().st_size == 0:
+        kept_log.unlink()
     backup.sync(place.parent)
     return kept
 
