@@ -17,6 +17,7 @@ from conselho.events import retention as event_retention
 from conselho.events import stream
 from conselho.events.signals import Signals
 from conselho.executions import endings, leases, queue, search
+from conselho.executions import retention as log_retention
 from conselho.runtime import Runtime
 from conselho.worker import loop as worker_loop
 from conselho.worker.loop import Worker
@@ -77,6 +78,9 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
     async def prune_events() -> bool:
         return await runtime.database.write(event_retention.prune_next, timedelta(seconds=settings.events_kept_seconds))
 
+    async def purge_logs() -> bool:
+        return await runtime.database.write(log_retention.purge_next, timedelta(seconds=settings.logs_kept_seconds))
+
     def retain(step: Step) -> Awaitable[None]:
         return _repeat(step, signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
 
@@ -87,6 +91,7 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
         _repeat(forget_keys, signals, (), FORGET_SECONDS),
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
         retain(prune_events),
+        retain(purge_logs),
     ]
     if worker is not None:
         wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)

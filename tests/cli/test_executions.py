@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from conselho.cli import executions
-from conselho.executions import models
+from conselho.db.engine import sqlite_url
+from conselho.db.session import Database
+from conselho.executions import models, retention
 from tests.acceptance.waiting import until
 from tests.cli.conftest import House
 
@@ -244,3 +247,24 @@ def test_a_list_may_be_asked_for_by_words(house: House, ids: dict[str, str]) -> 
     assert listed("--query", "two thin*", "--status", "failed") == []
     assert listed("--query", '"things two"') == []
     assert house.call("executions", "list", "--query", "x" * 301).returncode == 2
+
+
+def test_a_log_that_was_removed_is_told_of(tmp_path_factory: pytest.TempPathFactory) -> None:
+    house = House(tmp_path_factory.mktemp("old") / "house")
+    house.call("run", "--", "seq", "3")
+    house.close()
+    database = Database(sqlite_url(house.data_dir / "conselho.db"))
+    while database.submit(retention.purge_next, timedelta(minutes=-1)).result():
+        pass
+    database.close()
+
+    identity = house.newest()
+    purged = show(house, identity)["log_purged_at"]
+    sentence = f"its log of 3 lines was removed for its age ({purged})"
+    assert sentence in house.call("executions", "show", identity).stdout
+    for asked in (("log",), ("log", "-f"), ("log", "--json")):
+        told = house.call("executions", *asked, identity)
+        assert (told.returncode, told.stdout, told.stderr) == (0, "", f"{sentence}\n")
+    with house.serve():
+        told = house.call("executions", "log", "-f", identity)
+        assert (told.returncode, told.stdout, told.stderr) == (0, "", f"{sentence}\n")

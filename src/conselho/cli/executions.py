@@ -136,10 +136,16 @@ def log(place: Place, identity: str, *, is_followed: bool, after: int, kinds: tu
     with _reader(place) as api:
         identity = _resolve(api, identity)
         is_live = is_followed and api.is_served
+        is_empty = True
         for line in follow(api, identity, after) if is_live else stored(api, identity, after):
+            is_empty = is_empty and not isinstance(line, Line)
             if isinstance(line, Line) and (not kinds or line.kind in kinds):
                 out.say(line.as_json() if as_json else _shown(line, out))
-        if is_followed and not is_live and api.get(f"/executions/{identity}")["completed_at"] is None:
+        execution = api.get(f"/executions/{identity}") if is_empty or (is_followed and not is_live) else None
+        if execution and execution.get("log_purged_at"):
+            messages = terminal.messages()
+            messages.say(_purged(execution, messages))
+        if execution and is_followed and not is_live and execution["completed_at"] is None:
             raise errors.Unavailable("no server is running, so the log does not go on: start one with `conselho serve`")
 
 
@@ -235,10 +241,18 @@ def _print_execution(execution: Execution) -> None:
         if name == "error" and value == execution["summary"]:
             continue
         out.say(f"{name:{width}}  {_value(name, value, out)}")
+    if execution.get("log_purged_at"):
+        out.say(f"{'log':{width}}  {_purged(execution, out)}")
     _print_evidence(execution.get("evidence"), width, out)
     _print_result(execution["result"], out)
     for finding in execution.get("findings") or ():
         out.say(f"{'finding':{width}}  {terminal.finding(finding, out)}")
+
+
+def _purged(execution: Execution, out: terminal.Screen) -> str:
+    """That there was a log, and why there is none any more."""
+    lines = f"{execution['log_lines']:,} line{'' if execution['log_lines'] == 1 else 's'}"
+    return f"its log of {lines} was removed for its age ({terminal.moment(execution['log_purged_at'], out)})"
 
 
 def _print_evidence(evidence: dict[str, Any] | None, width: int, out: terminal.Screen) -> None:

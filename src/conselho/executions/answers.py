@@ -97,6 +97,7 @@ class ShownExecution(BaseModel):
     waiting_for: Annotated[str | None, Field(description="why a queued one is not started")]
     log_lines: int
     log_bytes: int
+    log_purged_at: Annotated[datetime | None, Field(description="when the lines of its log were removed for their age")]
 
 
 class ExecutionSnapshot(ShownExecution):
@@ -130,6 +131,9 @@ class LogPage(BaseModel):
     next: Annotated[int | None, Field(description="`after` for the next page; null where the log ends for now")]
     last_seq: Annotated[int, Field(description="number of the last line there is")]
     total: Annotated[int, Field(description="how many lines the log has, whatever was asked for")]
+    log_purged_at: Annotated[
+        datetime | None, Field(description="when its lines were removed for their age: there are none any more")
+    ]
 
 
 def as_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -196,6 +200,6 @@ _UNBEGUN: dict[str, Any] = {
     **dict.fromkeys(
         ("severity", "summary", "findings", "evidence", "result", "error", "exit_code", "signal", "reason",
          "started_at", "completed_at", "duration_seconds", "worker", "input_tokens", "output_tokens", "cost_usd",
-         "session", "cancel_requested_at", "note", "waiting_for")
+         "session", "cancel_requested_at", "note", "waiting_for", "log_purged_at")
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ _FRAME_BYTES = 200  # of a page beside its lines
 
 
 _HEAD = (
-    select(LogHead.last_seq)
+    select(LogHead.last_seq, Execution.log_purged_at)
     .select_from(Execution)
     .outerjoin(LogHead, LogHead.execution_id == Execution.id)
     .where(Execution.id == bindparam("run_id"))
@@ -46,11 +46,15 @@ def page(tx: Tx, execution_id: str, wish: Wish) -> bytes:
     head = tx.execute(_HEAD, {"run_id": execution_id}).one_or_none() if ids.is_id(execution_id) else None
     if head is None:
         raise errors.NotFound(f"there is no execution {execution_id[:50]}")
+    if head.log_purged_at is not None:  # what may be left of it for a moment is no log
+        return answers.listed(b"", next=None, last_seq=0, total=0, log_purged_at=head.log_purged_at)
     is_search = wish.kind is not None or wish.q is not None
     found = None if is_search else _next_lines(tx, execution_id, wish)
     items, seq = _looked_for(tx, execution_id, wish) if found is None else found
     last_seq = max(head.last_seq or 0, seq if seq > wish.after else 0)  # lines may have come since it was read
-    return answers.listed(items, next=seq if seq < last_seq else None, last_seq=last_seq, total=last_seq)
+    return answers.listed(
+        items, next=seq if seq < last_seq else None, last_seq=last_seq, total=last_seq, log_purged_at=None
+    )
 
 
 def _next_lines(tx: Tx, execution_id: str, wish: Wish) -> tuple[bytes, int] | None:

@@ -28,6 +28,7 @@ FIELDS = (
     "attempt", "retry_of", "worker", "unreachable", "input_tokens", "output_tokens", "cost_usd", "session",
     "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "exclusive", "priority", "not_before",
     "start_before", "cancel_requested_at", "note", "waiting_for", "log_lines", "log_bytes",
+    "log_purged_at",
 )  # fmt: skip
 
 
