@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from conselho import errors
+from conselho.db import space
 from conselho.events import log as events
 from conselho.events import retention as event_retention
 from conselho.events import stream
@@ -81,6 +82,9 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
     async def purge_logs() -> bool:
         return await runtime.database.write(log_retention.purge_next, timedelta(seconds=settings.logs_kept_seconds))
 
+    async def give_back_space() -> bool:
+        return await runtime.database.write(space.give_back)
+
     def retain(step: Step) -> Awaitable[None]:
         return _repeat(step, signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
 
@@ -92,6 +96,7 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
         retain(prune_events),
         retain(purge_logs),
+        retain(give_back_space),
     ]
     if worker is not None:
         wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)

@@ -115,6 +115,12 @@ class Tx:
         """`sqlite` or `postgresql`, for the two files outside this room that may know."""
         return self._connection.dialect.name
 
+    @property
+    def driver(self) -> Any:
+        """The driver's own connection: for this room alone, where SQLAlchemy would be in the way."""
+        self.check_unharmed()
+        return self._driver
+
     def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[Any]:
         """Run a Core statement; a list of parameters runs it once for each.
 
