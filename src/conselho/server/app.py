@@ -15,7 +15,7 @@ from conselho.executions import log_routes as logs
 from conselho.executions import log_stream
 from conselho.executions import routes as executions
 from conselho.runtime import Runtime
-from conselho.server import contract, health, presence, problems
+from conselho.server import contract, health, presence, problems, web
 from conselho.server.bodies import Bodies
 from conselho.server.guard import Guard
 from conselho.server.holder import Holder
@@ -66,7 +66,8 @@ def _doors() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     problems.install(app)
-    for router in (health.router, presence.router, agents.router, executions.router, logs.router, events.router):
+    rooms = (agents.router, executions.router, logs.router, events.router)
+    for router in (health.router, presence.router, web.router, *rooms):
         app.include_router(router)
     return app
 
