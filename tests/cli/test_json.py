@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -86,6 +87,20 @@ def test_the_database_is_told_of_by_its_revisions(house: House) -> None:
     assert again["before"] == again["after"] == first["after"]
     assert told(house, "db", "check") == {"revision": first["after"]}
     assert shown("conselho db check") == {"revision": None}
+
+
+def test_a_backup_and_its_restore_are_told_as_the_reference_shows(house: House, tmp_path: Path) -> None:
+    revision = told(house, "db", "upgrade")["after"]
+    file = str(tmp_path / "copy")
+    made = told(house, "db", "backup", file)
+    assert shape(made) == shown("conselho db backup")
+    assert (made["file"], made["revision"], made["executions"]) == (file, revision, 0)
+    found = told(house, "db", "restore", file)
+    assert shape(found) == shown("conselho db restore")
+    assert (found["file"], found["revision"], found["lost"]) == (file, revision, 0)
+    again = told(house, "db", "restored")
+    assert shape(again) == shown("conselho db restored")
+    assert again["epoch"] != found["epoch"]
 
 
 @pytest.mark.parametrize("command", ["config", "doctor"])

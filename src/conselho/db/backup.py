@@ -93,7 +93,8 @@ def _refuse(url: str, file: Path, *, replace: bool) -> None:
         place = _place(url)
         if not place.exists():
             raise Unusable(f"there is no database {place}: there is nothing to back up")
-        if file.exists() and any(file.samefile(each) for each in files_of(place) if each.exists()):
+        # By name as well: a log that is not there would be taken for one as soon as somebody opens the database.
+        if file.resolve() in files_of(place.resolve()) or (file.exists() and file.samefile(place)):
             raise Invalid(f"{file} is the database itself: name another file")
     if file.exists() and not replace:
         raise _taken(file)
