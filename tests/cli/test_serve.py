@@ -1,6 +1,8 @@
 import re
+import resource
 import signal
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
@@ -83,3 +85,17 @@ def test_a_taken_port_is_one_sentence_and_disturbs_nobody(house: House) -> None:
     assert "is taken by another program: choose a port with --port" in told.stderr
     assert told.stderr.count("\n") == 1
     assert house.server_pid() == background, "the background server was not asked to hand over for nothing"
+
+
+def test_it_may_have_many_connections_and_its_runs_keep_the_limit_that_it_was_started_with(house: House) -> None:
+    few, (soft, hard) = 256, resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))  # of this process, which the server inherits
+    try:
+        with house.serve() as server:
+            limits = Path(f"/proc/{server.pid}/limits").read_text(encoding="ascii")
+            told = house.run("sh", "-c", "ulimit -Sn")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (own,) = re.findall(r"Max open files +(\d+)", limits)
+    assert int(own) == min(hard, 65_536)
+    assert told.stdout == f"{few}\n"

@@ -7,12 +7,15 @@ TCP door, and what comes there is looked at (`guard.py`); the socket is protecte
 import errno
 import ipaddress
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conselho import errors
+
+OPEN_FILES_MAX = 65_536  # connections, a file each, and what runs and the database need
 
 _NAMES = {"localhost": "127.0.0.1"}
 
@@ -49,6 +52,14 @@ def open_tcp(host: str, port: int) -> socket.socket:
         opened.close()
         raise _refusal(address, port, error) from error
     return opened
+
+
+def allow_many() -> None:
+    """Let this process have as many connections as the machine allows it; its runs keep the limit it began with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def address_of(opened: socket.socket) -> str:

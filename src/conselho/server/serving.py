@@ -71,6 +71,7 @@ def serve(
     Raises: errors.DataDirectoryHeld; errors.SchemaNewer; errors.AddressTaken; errors.Invalid.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listening.allow_many()
     database = engine.fingerprint(settings.url)
     holder.prepare(settings.data_dir)
     with ExitStack() as held:

@@ -6,6 +6,7 @@ agents. Where the data is they are told, so that `conselho` in a run speaks to t
 """
 
 import os
+import resource
 from typing import Any
 
 from sqlalchemy import Row
@@ -23,6 +24,8 @@ INHERITED = (
 MARKER = "CONSELHO_EXECUTION"  # what a sweep looks for in the environments of processes
 PLACE = "CONSELHO_DATA_DIR"
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+# As we were started: a server allows itself more, and programs that count to the limit would take their time.
+OPEN_FILES, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 TIMEOUT_SECONDS_MAX = 7 * 86400.0  # also what a run without a timeout gets
 
 
@@ -52,5 +55,6 @@ def spec(row: Row[Any], invocation: Invocation, settings: Settings) -> dict[str,
         "start_by_boot_seconds": clock.boot_seconds() + settings.lease_seconds,
         "deadline": bool(row.retry_on_loss),
         "containment": settings.containment,
+        "open_files": OPEN_FILES,
         "boot_id": shim.boot_id(),
     }

@@ -10,6 +10,7 @@ this file on every start.
 
 from __future__ import annotations
 
+import resource
 import time
 
 from conselho.worker import tree
@@ -79,6 +80,7 @@ def become_agent(
         if start_by is not None and time.clock_gettime(time.CLOCK_BOOTTIME) > start_by:
             os.write(tell, b"too_late 0 ")
             os._exit(0)
+        allow_files(spec.get("open_files"))
         stage = "cwd"
         os.chdir(raw(spec["cwd"]))
         stage = "exec"
@@ -106,6 +108,13 @@ def execute(argv: list[bytes], env: Mapping[bytes, bytes]) -> None:
             if b"/" in argv[0] or os.access(path, os.F_OK):  # not: a folder in PATH that is closed to us
                 refused = refused or error
     raise refused or missing
+
+
+def allow_files(soft: int | None) -> None:
+    """Allow so many open files, as the worker was; None: as many as this process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft is not None and (hard == resource.RLIM_INFINITY or 0 <= soft <= hard):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def reset_signals() -> None:
