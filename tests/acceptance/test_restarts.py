@@ -116,7 +116,8 @@ def restart_host(house: House, server: Server, execution_id: str) -> Path:
     """Everything of a run is gone at once, and what is on the disk speaks of another boot."""
     server.kill()
     directory = house.run_directory(execution_id)
-    kill_and_await(house, execution_id, *house.processes(execution_id))
+    shim_first = reversed(house.processes(execution_id))  # or it would see the agent end, and say how
+    kill_and_await(house, execution_id, *shim_first)
     for name in ("spec.json", "spawned"):
         said = json.loads((directory / name).read_bytes()) | {"boot_id": "00000000-0000-4000-8000-000000000000"}
         (directory / name).write_text(json.dumps(said))
