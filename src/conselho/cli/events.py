@@ -29,6 +29,7 @@ _TOLD = ("status", "summary", "reason", "title", "waiting_for", "worker")
 
 @click.command(
     "events",
+    short_help="Print what happened, and what happens.",
     epilog=options.example("conselho events --since 1d", "conselho events -f --topics executions --json"),
 )
 @click.option("-f", "--follow", "is_followed", is_flag=True, help="Go on with what happens, until Ctrl-C.")
