@@ -106,7 +106,8 @@ def _run(argv: Sequence[str], address: URL, look: Callable[[], None]) -> None:
         said.seek(0)
         words = said.read().decode("utf-8", "replace").strip().splitlines()
     if process.returncode != 0:
-        raise Unusable(f"{argv[0]} failed: {words[0] if words else f'exit code {process.returncode}'}")
+        why = words[0].removeprefix(f"{argv[0]}: error: ") if words else f"exit code {process.returncode}"
+        raise Unusable(f"{argv[0]} failed: {why}")
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> None:
