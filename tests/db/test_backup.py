@@ -239,6 +239,24 @@ def test_what_is_no_whole_backup_of_ours_changes_nothing(
     assert sorted(place.parent.iterdir()) == beside
 
 
+def test_one_that_is_given_up_half_way_changes_nothing(sqlite_database_url: str, tmp_path: Path) -> None:
+    file = made_backup(sqlite_database_url, tmp_path / "copy")
+    place = place_of(sqlite_database_url)
+    before, beside = place.read_bytes(), sorted(place.parent.iterdir())
+
+    def give_up() -> None:
+        with restore.staged(sqlite_database_url, file, silent) as copy:
+            database = Database(copy)
+            make_queued(database)
+            database.close()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        give_up()
+    assert place.read_bytes() == before
+    assert sorted(place.parent.iterdir()) == beside
+
+
 def test_a_damaged_database_is_replaced_and_kept_as_it_stands(sqlite_notes_url: str, tmp_path: Path) -> None:
     place = place_of(sqlite_notes_url)
     file = made_backup(sqlite_notes_url, tmp_path / "copy")
