@@ -11,17 +11,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from conselho import ids, runtime, supervisor
+from conselho import clock, ids, runtime, supervisor
 from conselho.db.session import Database, Tx
+from conselho.events import log as events
+from conselho.events import tail
+from conselho.events.models import Cursor, Event
 from conselho.events.signals import Signals
-from conselho.executions import endings, leases, queue
-from conselho.executions.models import Execution, IdempotencyKey, Rescue
+from conselho.executions import endings, leases, logs, queue
+from conselho.executions.models import Execution, IdempotencyKey, LogChunk, Rescue
 from conselho.runtime import Runtime
 from conselho.settings import Settings
 from conselho.worker.loop import Worker
 from tests.acceptance import traces
 from tests.db.proxy import Proxy
-from tests.executions.making import make_queued, make_running, one, status, told
+from tests.executions.making import finish, make_queued, make_running, one, status, told
 from tests.looping import on_a_loop, until
 from tests.worker.crew import Gate, make_settings, said, shell
 
@@ -111,6 +114,52 @@ async def test_a_silent_worker_is_noticed_and_at_last_its_run_is_lost(settings: 
         await has_ended(database, execution_id)
         assert status(database, execution_id) == "lost"
         assert told(database)[-2:] == ["execution.unreachable", "execution.finished"]
+
+
+def make_logged(database: Database, chunks: int) -> str:
+    """A run that has ended, with a log of so many chunks."""
+    execution_id = make_running(database)
+    for seq in range(1, chunks + 1):
+        chunk = logs.pack(execution_id, 1, seq, [logs.Line(clock.now(), "stdout", str(seq))])
+        assert database.submit(logs.append, chunk).result()
+    assert finish(database, execution_id)
+    return execution_id
+
+
+@on_a_loop
+async def test_what_is_old_goes_and_what_has_ended_is_compacted_by_looking(settings: Settings) -> None:
+    before = Database(settings.url)
+    old, young = make_logged(before, 3), make_logged(before, 3)
+    before.submit(end_long_ago, old).result()
+    before.close()
+    async with house(settings, hears=False, works=False) as held:
+        database = held.database
+        chunks = select(LogChunk.first_seq).where(LogChunk.execution_id == young)
+        await until(lambda: one(database, old).log_purged_at is not None)
+        await until(lambda: database.fetch(lambda tx: tx.execute(chunks).scalars().all()).result() == [1])
+        assert said(database, young) == ["1", "2", "3"]
+        assert said(database, old) == []
+
+
+@on_a_loop
+async def test_events_that_are_old_and_read_by_all_go(settings: Settings) -> None:
+    before = Database(settings.url)
+    make_logged(before, 1)
+    make_logged(before, 1)
+    before.submit(happened_long_ago).result()
+    before.close()
+    async with house(settings, hears=False, works=False) as held:
+        await until(lambda: told(held.database) == ["execution.finished"])
+
+
+def end_long_ago(tx: Tx, execution_id: str) -> None:
+    long_ago = tx.now - timedelta(days=31)
+    tx.execute(update(Execution).where(Execution.id == execution_id).values(completed_at=long_ago))
+
+
+def happened_long_ago(tx: Tx) -> None:
+    tx.execute(update(Event).values(at=tx.now - timedelta(days=8)))
+    tx.execute(update(Cursor).where(Cursor.name != tail.PRUNED).values(event_id=events.last_id(tx)))
 
 
 def expire_lease(tx: Tx, execution_id: str) -> None:

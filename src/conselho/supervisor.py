@@ -17,7 +17,7 @@ from conselho.events import log as events
 from conselho.events import retention as event_retention
 from conselho.events import stream
 from conselho.events.signals import Signals
-from conselho.executions import endings, leases, queue, search
+from conselho.executions import compaction, endings, leases, queue, search
 from conselho.executions import retention as log_retention
 from conselho.runtime import Runtime
 from conselho.worker import loop as worker_loop
@@ -76,27 +76,13 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
     async def index_next() -> bool:
         return await runtime.database.write(search.index_next)
 
-    async def prune_events() -> bool:
-        return await runtime.database.write(event_retention.prune_next, timedelta(seconds=settings.events_kept_seconds))
-
-    async def purge_logs() -> bool:
-        return await runtime.database.write(log_retention.purge_next, timedelta(seconds=settings.logs_kept_seconds))
-
-    async def give_back_space() -> bool:
-        return await runtime.database.write(space.give_back)
-
-    def retain(step: Step) -> Awaitable[None]:
-        return _repeat(step, signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
-
     found: list[Awaitable[None]] = [
         _repeat(rescue, signals, (), min(RESCUE_SECONDS, settings.outage_seconds / 3)),
         _repeat(runtime.broadcast.read_next, signals, (events.TOPIC,), settings.poll_seconds),
         _repeat(beat, signals, (), stream.BEAT_SECONDS),
         _repeat(forget_keys, signals, (), FORGET_SECONDS),
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
-        retain(prune_events),
-        retain(purge_logs),
-        retain(give_back_space),
+        *_retention(runtime),
     ]
     if worker is not None:
         wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)
@@ -106,6 +92,29 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
             _repeat(worker.renew, signals, (), settings.renew_seconds),
         ]
     return found
+
+
+def _retention(runtime: Runtime) -> list[Awaitable[None]]:
+    """What makes room: each a little at a time, so that nobody who writes waits for it."""
+    database, settings = runtime.database, runtime.settings
+
+    async def prune_events() -> bool:
+        return await database.write(event_retention.prune_next, timedelta(seconds=settings.events_kept_seconds))
+
+    async def purge_logs() -> bool:
+        return await database.write(log_retention.purge_next, timedelta(seconds=settings.logs_kept_seconds))
+
+    async def compact_logs() -> bool:
+        found = await database.read(compaction.find_next)
+        return await database.write(compaction.store, found)
+
+    async def give_back_space() -> bool:
+        return await database.write(space.give_back)
+
+    return [
+        _repeat(step, runtime.signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
+        for step in (prune_events, purge_logs, compact_logs, give_back_space)
+    ]
 
 
 async def _repeat(

@@ -52,6 +52,7 @@ _CHUNKS = (
             .scalar_subquery(),
             0,
         ),
+        LogChunk.first_seq <= bindparam("last_wanted"),
     )
     .order_by(LogChunk.first_seq)
     .limit(bindparam("chunks"))
@@ -126,7 +127,7 @@ def append(tx: Tx, *chunks: Chunk) -> bool:
     }
     if tx.execute(_ADVANCE, wish).one_or_none() is None:
         return False
-    tx.execute(_INSERT, [_as_row(chunk) for chunk in chunks])
+    tx.execute(_INSERT, [as_row(chunk) for chunk in chunks])
     tx.signal(f"log:{first.execution_id}")
     return True
 
@@ -169,7 +170,8 @@ def shown(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _as_row(chunk: Chunk) -> dict[str, Any]:
+def as_row(chunk: Chunk) -> dict[str, Any]:
+    """The values of its row."""
     return {
         "execution_id": chunk.execution_id,
         "first_seq": chunk.first_seq,
@@ -183,7 +185,12 @@ def _as_row(chunk: Chunk) -> dict[str, Any]:
 
 def _read_chunks(tx: Tx, execution_id: str, wanted: int, most: int) -> list[NumberedLine]:
     """Some of the lines from number `wanted` on: at most so many, and none only where there are none."""
-    wish = {"run_id": execution_id, "wanted": wanted, "chunks": min(CHUNKS_AT_ONCE, 2 + most // CHUNK_LINES)}
+    wish = {
+        "run_id": execution_id,
+        "wanted": wanted,
+        "last_wanted": min(wanted + most - 1, SEQ_MAX),
+        "chunks": min(CHUNKS_AT_ONCE, 2 + most // CHUNK_LINES),
+    }
     found: list[NumberedLine] = []
     for first_seq, _, first_at, data in tx.execute(_CHUNKS, wish):
         skipped = max(0, wanted - first_seq)
