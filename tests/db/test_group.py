@@ -1,13 +1,17 @@
 """What happens to a unit's neighbours when it refuses, fails, or is wrong?"""
 
 import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import String, insert, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from conselho.db.session import Database, Tx
+from conselho.db.session import Database, Tx, at_once
 from conselho.db.tx import StatementRefused
 from conselho.errors import Conflict
 from tests.db.conftest import (
@@ -24,6 +28,8 @@ from tests.db.conftest import (
     set_body,
     together,
 )
+
+INSERT_AND_TELL = postgresql.insert(NOTES).on_conflict_do_nothing().returning(NOTES.c.id)
 
 
 class Local(DeclarativeBase):
@@ -292,3 +298,57 @@ def test_a_transaction_that_is_over_refuses_statements(notes: Database) -> None:
     for tx in kept:
         with pytest.raises(StatementRefused):
             tx.execute(select(NOTES.c.id))
+
+
+class Notes:
+    """A unit that several callers can have done at once, and how often that was."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def add_all(self, tx: Tx, calls: Sequence[tuple[str]]) -> list[str | Conflict]:
+        self.sizes.append(len(calls))
+        found = tx.execute_each(INSERT_AND_TELL, [{"id": note_id, "body": ""} for (note_id,) in calls])
+        return [
+            rows[0].id if rows else Conflict(f"{note_id} is there")
+            for rows, (note_id,) in zip(found, calls, strict=True)
+        ]
+
+    def add(self) -> Callable[[Tx, str], str]:
+        @at_once(self.add_all)
+        def add(tx: Tx, note_id: str) -> str:
+            (answer,) = self.add_all(tx, [(note_id,)])
+            if isinstance(answer, Conflict):
+                raise answer
+            return answer
+
+        return add
+
+
+def test_callers_of_the_same_that_meet_are_served_at_once_and_each_gets_its_own(notes: Database) -> None:
+    counted = Notes()
+    add = counted.add()
+    notes.submit(add, "there").result(PATIENCE_SECONDS)
+    notes.submit(add, "again").result(PATIENCE_SECONDS)  # from now on the statement is known
+    counted.sizes.clear()
+    told = together(
+        notes,
+        *(partial(notes.submit, add, note_id) for note_id in ("a", "there", "b", "a", "c")),
+        partial(notes.submit, add_note, "other"),
+        partial(notes.submit, add, "d"),
+    )
+    assert [str(each) for each in told] == ["a", "there is there", "b", "a is there", "c", "other", "d"]
+    assert [type(each) for each in told].count(Conflict) == 2
+    assert counted.sizes == [5, 1]
+    assert found_notes(notes) == ["a", "again", "b", "c", "d", "other", "there"]
+
+
+def test_where_one_of_them_is_wrong_each_is_done_by_itself(notes: Database) -> None:
+    counted = Notes()
+    add = counted.add()
+    nothing: Any = None
+    told = together(notes, *(partial(notes.submit, add, note_id) for note_id in ("a", nothing, "b")))
+    assert (told[0], told[2]) == ("a", "b")
+    assert isinstance(told[1], DBAPIError)
+    assert counted.sizes == [3, 1, 1, 1]
+    assert found_notes(notes) == ["a", "b"]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
@@ -122,8 +123,11 @@ class Groups:
         try:
             tx.now = self._later(tx.begin(sorted({job.lock for job in jobs if job.lock is not None})))
             run = partial(_run_in_savepoint, connection, tx) if savepoints else partial(_run, tx)
-            for job in jobs:
-                run(job)
+            for some in _alike(jobs, apart=savepoints):
+                if len(some) > 1:
+                    _run_at_once(tx, some)
+                else:
+                    run(some[0])
             for rider in self.riders.board(tx.topics):
                 jobs.append(rider)
                 if rider.lock is None or tx.try_lock(rider.lock):
@@ -208,6 +212,24 @@ def _forget_frames(cause: BaseException) -> None:
     while error is not None and error.__traceback__ is not None:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__
+
+
+def _alike(jobs: Sequence[Job], *, apart: bool) -> list[list[Job]]:
+    """The units in their order; those that follow each other and can be done at once, together."""
+    if apart:
+        return [[job] for job in jobs]
+    return [list(some) for _, some in groupby(jobs, lambda job: job if job.many is None else job.unit)]
+
+
+def _run_at_once(tx: Tx, jobs: Sequence[Job]) -> None:
+    """Run several units as one. A failure ends all, and then each is run by itself."""
+    many = jobs[0].many
+    assert many is not None  # noqa: S101 - that is why they are together
+    tx.unit_begins()
+    outcomes = many(tx, [job.args for job in jobs])
+    tx.unit_ends()
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        job.value, job.error = (None, outcome) if isinstance(outcome, Refused) else (outcome, None)
 
 
 def _run(tx: Tx, job: Job) -> None:

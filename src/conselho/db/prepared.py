@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable, Select
+from sqlalchemy import Dialect, Executable, Row, Select
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import CompileError, DBAPIError, StatementError
@@ -66,6 +66,30 @@ class Prepared:
         finally:
             cursor.close()
 
+    def execute_each(self, driver: Any, parameters: Sequence[Mapping[str, Any]]) -> list[list[Row[Any]]]:
+        """Run it once for each, one after the other; the rows that each returns. Raises: DBAPIError.
+
+        PostgreSQL gets all of them before it is asked for the first answer.
+        """
+        cursor = driver.cursor()
+        try:
+            values = [self._values(each) for each in parameters]
+            if self._dialect.name != "postgresql":
+                return [self._named(self._fetched(cursor.execute(self._sql, each))) for each in values]
+            cursor.executemany(self._sql, values, returning=True)
+            found = [self._named(self._fetched(cursor))]
+            while cursor.nextset():
+                found.append(self._named(self._fetched(cursor)))
+            return found
+        except self._dialect.loaded_dbapi.Error as error:
+            raise told(error, self._sql, self._dialect, driver, cursor) from error
+        finally:
+            cursor.close()
+
+    def all_of(self, found: Sequence[Sequence[Row[Any]]]) -> Rows:
+        """As one result: how many rows were touched by all of them."""
+        return Rows(self._metadata, (), sum(map(len, found)))
+
     def _bind(self, compiled: SQLCompiler, name: str) -> tuple[str, Convert, Any]:
         bind = compiled.binds[name]
         convert = bind.type.dialect_impl(self._dialect).bind_processor(self._dialect)
@@ -85,6 +109,9 @@ class Prepared:
             return convert(value)
         except Exception as error:  # as SQLAlchemy says it, whatever a type makes of a value
             raise StatementError(str(error), self._sql, None, error, hide_parameters=True) from error
+
+    def _named(self, rows: Sequence[Any]) -> list[Row[Any]]:
+        return list(Rows(self._metadata, rows, len(rows)).all()) if rows else []
 
     def _fetched(self, cursor: Any) -> Sequence[Any]:
         rows: list[Any] = cursor.fetchall()

@@ -23,13 +23,13 @@ from conselho.db.failures import Kind
 from conselho.db.group import Groups
 from conselho.db.prepared import Parameters, Statements
 from conselho.db.riders import Ride
-from conselho.db.tx import Sink, Tx, bulk, takes_lock
+from conselho.db.tx import Sink, Tx, at_once, bulk, takes_lock
 from conselho.db.waiting import Job
 from conselho.db.watch import ANSWER_SECONDS_MAX, Watch
 from conselho.db.writer import OnCommit, OnFatal, Writer, end_process
 from conselho.errors import Overloaded, Unavailable
 
-__all__ = ["Database", "Ride", "Sink", "Tx", "bulk", "takes_lock"]
+__all__ = ["Database", "Ride", "Sink", "Tx", "at_once", "bulk", "takes_lock"]
 
 T = TypeVar("T")
 P = ParamSpec("P")

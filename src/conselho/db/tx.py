@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, CursorResult, Executable, Result, event, text
+from sqlalchemy import Connection, CursorResult, Executable, Result, Row, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql import visitors
@@ -28,6 +28,7 @@ Unit = Callable[Concatenate["Tx", P], T]
 
 LOCK_ATTRIBUTE = "_conselho_group_lock"
 BULK_ATTRIBUTE = "_conselho_bulk"
+MANY_ATTRIBUTE = "_conselho_many"
 
 _TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
@@ -54,6 +55,19 @@ def takes_lock(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
     def mark(unit: Callable[P, T]) -> Callable[P, T]:
         setattr(unit, LOCK_ATTRIBUTE, name)
+        return unit
+
+    return mark
+
+
+def at_once(many: Callable[["Tx", list[tuple[Any, ...]]], list[Any]]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Mark a unit: where several callers of it meet in a group, `many` is called once with the arguments of each.
+
+    It returns what each gets, in their order: a value, or a `Refused` that is raised there and changed nothing.
+    """
+
+    def mark(unit: Callable[P, T]) -> Callable[P, T]:
+        setattr(unit, MANY_ATTRIBUTE, many)
         return unit
 
     return mark
@@ -144,6 +158,24 @@ class Tx:
             raise
         self._done.append((statement, result))
         return cast("CursorResult[Any]", result)
+
+    def execute_each(self, statement: Executable, parameters: Sequence[dict[str, Any]]) -> list[list[Row[Any]]]:
+        """Run a statement that returns rows once for each set of parameters, in their order; the rows of each.
+
+        On PostgreSQL that is one way there and back, not one for each.
+        """
+        if len(parameters) > 1 and self._statements is not None:
+            self.check_unharmed()
+            prepared = self._statements.find(statement, parameters[0])
+            if prepared is not None:
+                try:
+                    found = prepared.execute_each(self._driver, parameters)
+                except DBAPIError as error:
+                    self.failure = error
+                    raise
+                self._done.append((statement, prepared.all_of(found)))
+                return found
+        return [list(self.execute(statement, each).all()) for each in parameters]
 
     @property
     def session(self) -> Session:

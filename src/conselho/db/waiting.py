@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from conselho.db.tx import BULK_ATTRIBUTE, LOCK_ATTRIBUTE
+from conselho.db.tx import BULK_ATTRIBUTE, LOCK_ATTRIBUTE, MANY_ATTRIBUTE
 from conselho.errors import Overloaded, Unavailable
 
 GROUP_UNITS_MAX = 200  # a group of this size takes some 15 ms; larger ones gain nothing and delay everyone
@@ -25,7 +25,7 @@ Waiter = Future[Any] | asyncio.Future[Any]
 class Job:
     """A unit with its arguments, who waits for it, and how it went."""
 
-    __slots__ = ("args", "bulk", "error", "kwargs", "lock", "loop", "size_bytes", "unit", "value", "waiter")
+    __slots__ = ("args", "bulk", "error", "kwargs", "lock", "loop", "many", "size_bytes", "unit", "value", "waiter")
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class Job:
         self.waiter = waiter
         self.loop = loop
         self.lock: str | None = getattr(unit, LOCK_ATTRIBUTE, None)
+        # What does the same for several callers at once, where that is to be had.
+        self.many: Callable[..., list[Any]] | None = None if kwargs else getattr(unit, MANY_ATTRIBUTE, None)
         self.bulk: bool = getattr(unit, BULK_ATTRIBUTE, False)
         self.size_bytes = 0
         if self.bulk:

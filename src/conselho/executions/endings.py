@@ -5,6 +5,7 @@ open row to its terminal state, then in the same unit the counters, the lanes an
 finds no open row and changes nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Integer, Row, bindparam, delete, or_, select, update
 
 from conselho import errors, ids
-from conselho.db.session import Tx
+from conselho.db.session import Tx, at_once
 from conselho.events import log as events
 from conselho.executions import counters, states
 from conselho.executions.models import Execution, Lane, LogHead
@@ -56,6 +57,16 @@ class LogEnd:
 
     last_seq: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """One that is to end, and how."""
+
+    execution_id: str
+    fence: int
+    source: Status
+    outcome: Outcome
 
 
 _OUTCOME_FIELDS = (
@@ -115,20 +126,24 @@ _STATE = select(
 ).where(Execution.id == bindparam("run_id"))
 
 
+def finish_all(tx: Tx, runs: Sequence[tuple[Any, ...]]) -> list[bool | errors.Refused]:
+    """`finish` for several, in their order; what it raises stands in the place of an answer."""
+    ends = [_Ending(run_id, fence, source, outcome) for run_id, fence, outcome, source in map(_with_source, runs)]
+    for each in ends:
+        states.arrow(each.source, each.outcome.status, _verb(each.source, each.outcome.status))
+    return [has_ended or _too_late(tx, each) for has_ended, each in zip(_end_all(tx, ends), ends, strict=True)]
+
+
+@at_once(finish_all)
 def finish(tx: Tx, execution_id: str, fence: int, outcome: Outcome, source: Status = Status.RUNNING) -> bool:
     """Write how it ended; False if it is not held under that fence any more, or has ended.
 
     Raises: errors.Conflict while lines of its log that the outcome counts on are not stored.
     """
-    states.arrow(source, outcome.status, _verb(source, outcome.status))
-    if _end(tx, execution_id, fence, source, outcome):
-        return True
-    stored = tx.execute(_HEAD, {"run_id": execution_id}).scalar_one_or_none() or 0
-    if stored < outcome.log.last_seq:
-        raise errors.Conflict(f"the log of {execution_id} ends at line {stored}, not yet at {outcome.log.last_seq}")
-    said = outcome.summary or outcome.error or outcome.reason or "no summary"
-    keep_late_report(tx, execution_id, f"reported later: {outcome.status}, {said}")
-    return False
+    (answer,) = finish_all(tx, [(execution_id, fence, outcome, source)])
+    if isinstance(answer, errors.Refused):
+        raise answer
+    return answer
 
 
 def keep_late_report(tx: Tx, execution_id: str, report: str) -> None:
@@ -192,21 +207,35 @@ def lost(sentence: str, log: LogEnd, reason: str = "lost") -> Outcome:
 
 
 def _end(tx: Tx, execution_id: str, fence: int, source: Status, outcome: Outcome) -> bool:
-    completed = outcome.completed_at or tx.now
+    return _end_all(tx, [_Ending(execution_id, fence, source, outcome)])[0]
+
+
+def _end_all(tx: Tx, ends: Sequence["_Ending"]) -> list[bool]:
+    """Whether each was open in that state under that fence, with as much of its log as is counted on."""
+    found = tx.execute_each(_END, [_values(tx, each) for each in ends])
+    for rows, each in zip(found, ends, strict=True):
+        for row in rows:
+            _ended(tx, row, each.outcome)
+    return [bool(rows) for rows in found]
+
+
+def _values(tx: Tx, ending: "_Ending") -> dict[str, Any]:
+    outcome = ending.outcome
     values: dict[str, Any] = {f"new_{name}": getattr(outcome, name) for name in _OUTCOME_FIELDS}
-    values |= {
-        "run_id": execution_id,
-        "run_fence": fence,
-        "source": source,
-        "new_completed_at": completed,
+    return values | {
+        "run_id": ending.execution_id,
+        "run_fence": ending.fence,
+        "source": ending.source,
+        "new_completed_at": outcome.completed_at or tx.now,
         "new_log_lines": outcome.log.last_seq,
         "new_log_bytes": outcome.log.bytes,
     }
-    row = tx.execute(_END, values).one_or_none()
-    if row is None:
-        return False
+
+
+def _ended(tx: Tx, row: Row[Any], outcome: Outcome) -> None:
+    """What belongs to the end, beside the row."""
     if row.lanes:
-        tx.execute(_LEAVE_LANES, {"run_id": execution_id})
+        tx.execute(_LEAVE_LANES, {"run_id": row.id})
     counters.count_finished(
         tx,
         agent_id=row.agent_id,
@@ -214,11 +243,28 @@ def _end(tx: Tx, execution_id: str, fence: int, source: Status, outcome: Outcome
         severity=outcome.severity,
         duration_seconds=outcome.duration_seconds,
     )
-    events.append(tx, "execution.finished", execution_id=execution_id, data=_told(row, outcome))
+    events.append(tx, "execution.finished", execution_id=row.id, data=_told(row, outcome))
     tx.signal(ENDED)
-    tx.signal(topic_of(execution_id))
-    tx.signal(f"log:{execution_id}")
-    return True
+    tx.signal(topic_of(row.id))
+    tx.signal(f"log:{row.id}")
+
+
+def _too_late(tx: Tx, ending: "_Ending") -> bool | errors.Refused:
+    """Its log is not stored yet, or it was given up meanwhile: then what was learned is kept."""
+    stored = tx.execute(_HEAD, {"run_id": ending.execution_id}).scalar_one_or_none() or 0
+    outcome = ending.outcome
+    if stored < outcome.log.last_seq:
+        return errors.Conflict(
+            f"the log of {ending.execution_id} ends at line {stored}, not yet at {outcome.log.last_seq}"
+        )
+    said = outcome.summary or outcome.error or outcome.reason or "no summary"
+    keep_late_report(tx, ending.execution_id, f"reported later: {outcome.status}, {said}")
+    return False
+
+
+def _with_source(run: tuple[Any, ...]) -> tuple[str, int, Outcome, Status]:
+    run_id, fence, outcome, *rest = run
+    return run_id, fence, outcome, rest[0] if rest else Status.RUNNING
 
 
 def _told(row: Row[Any], outcome: Outcome) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from conselho import errors, ids
-from conselho.db.session import Sink, Tx, takes_lock
+from conselho.db.session import Sink, Tx, at_once, takes_lock
 from conselho.db.upsert import insert_if_absent, insert_or_replace
 from conselho.events import log as events
 from conselho.executions import endings, states
@@ -197,14 +197,22 @@ _START = (
 )
 
 
+def start_all(tx: Tx, runs: Sequence[tuple[str, int, timedelta]]) -> list[bool]:
+    """`start` for several, in their order."""
+    now = tx.now
+    wishes = [{"run_id": run_id, "run_fence": fence, "now": now, "until": now + lease} for run_id, fence, lease in runs]
+    found = [bool(rows) for rows in tx.execute_each(_START, wishes)]
+    for (run_id, fence, _), is_started in zip(runs, found, strict=True):
+        if is_started:
+            tx.collect(_HEADS, {"execution_id": run_id, "fence": fence, "last_seq": 0, "bytes": 0})
+            events.append(tx, "execution.started", execution_id=run_id, data={"fence": fence})
+    return found
+
+
+@at_once(start_all)
 def start(tx: Tx, execution_id: str, fence: int, lease: timedelta) -> bool:
     """Commit the intent to fork; False if it was cancelled or is no longer held under that fence."""
-    wish = {"run_id": execution_id, "run_fence": fence, "now": tx.now, "until": tx.now + lease}
-    if tx.execute(_START, wish).one_or_none() is None:
-        return False
-    tx.collect(_HEADS, {"execution_id": execution_id, "fence": fence, "last_seq": 0, "bytes": 0})
-    events.append(tx, "execution.started", execution_id=execution_id, data={"fence": fence})
-    return True
+    return start_all(tx, [(execution_id, fence, lease)])[0]
 
 
 def _begin_logs(tx: Tx, heads: list[dict[str, Any]]) -> None:
