@@ -42,6 +42,8 @@ def test_the_session_of_the_page_goes_as_it_says(short_house: House) -> None:
     for said in ("succeeded", "one number is odd", "1", "250", "500", "cancelled", "id: 501", "event: end"):
         assert said in lines, f"{said}: {told.stdout}"
     assert lines.count("250") == 1
+    life = [f"event: execution.{step}" for step in ("queued", "claimed", "started", "finished")]
+    assert [line for line in lines if line.startswith("event: execution.")] == life
     assert '"detail":"there is no execution nobody"' in told.stdout
     assert {"it is not there", "and that was refused"} <= set(lines)
     assert '"detail":"colour: ' in told.stdout
