@@ -95,7 +95,7 @@ def open_engine(
     options: dict[str, Any] = {
         "hide_parameters": True,
         "query_cache_size": STATEMENTS_CACHED,
-        "json_serializer": _json_text,
+        "json_serializer": json_text,
     }
     if connections_max == 1:
         options["poolclass"] = NullPool
@@ -211,5 +211,6 @@ def _open_postgres(address: URL, options: dict[str, Any], *, read_seconds_max: f
     return engine
 
 
-def _json_text(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """JSON as it is stored. Raises: ValueError for what has none."""
     return _ENCODER.encode(value)

@@ -30,6 +30,10 @@ def insert_or_add(model: type[Base], keys: Sequence[str], column: str) -> postgr
 
 def insert_or_replace(model: type[Base], keys: Sequence[str], columns: Sequence[str]) -> postgresql.Insert:
     """An INSERT that overwrites `columns` of a row with the same `keys`."""
-    statement = postgresql.insert(model)
+    return or_replace(keys, columns, postgresql.insert(model))
+
+
+def or_replace(keys: Sequence[str], columns: Sequence[str], statement: postgresql.Insert) -> postgresql.Insert:
+    """An INSERT, made to overwrite `columns` of rows with the same `keys`."""
     fresh = {column: statement.excluded[column] for column in columns}
     return statement.on_conflict_do_update(index_elements=list(keys), set_=fresh)

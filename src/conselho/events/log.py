@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
+from conselho.db.many import ManyRows
 from conselho.db.session import Sink, Tx
 from conselho.events.models import Epoch, Event
 
 TOPIC = "events"
 PAGE_MAX = 1000  # events read at once: a page is at most some hundred KB
 
-_INSERT = insert(Event)
+_ROWS = ManyRows(Event, ("at", "kind", "execution_id", "data"))
 _EPOCH = select(Epoch.name)
 _LAST_ID = select(func.coalesce(func.max(Event.id), 0))
 _CURSOR = select(Epoch.name, _LAST_ID.scalar_subquery())
@@ -111,7 +112,7 @@ def probe(tx: Tx) -> None:
 
 
 def _write(tx: Tx, rows: list[dict[str, Any]]) -> None:
-    tx.execute(_INSERT, rows)
+    _ROWS.insert(tx, rows)
     tx.signal(TOPIC)
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -27,8 +28,9 @@ from sqlalchemy import (
 )
 
 from conselho import errors, ids
+from conselho.db.many import ManyRows
 from conselho.db.session import Sink, Tx, at_once, takes_lock
-from conselho.db.upsert import insert_if_absent, insert_or_replace
+from conselho.db.upsert import insert_if_absent, or_replace
 from conselho.events import log as events
 from conselho.executions import endings, states
 from conselho.executions.models import Execution, IdempotencyKey, Lane, LogHead
@@ -48,7 +50,9 @@ _KEY = select(IdempotencyKey.request_digest, IdempotencyKey.execution_id, Idempo
     IdempotencyKey.key == bindparam("key")
 )
 _FORGET_KEY = delete(IdempotencyKey).where(IdempotencyKey.key == bindparam("old_key"))
-_HEAD = insert_or_replace(LogHead, ["execution_id"], ["fence"])
+_HEAD = ManyRows(
+    LogHead, ("execution_id", "fence", "last_seq", "bytes"), partial(or_replace, ["execution_id"], ["fence"])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ def start(tx: Tx, execution_id: str, fence: int, lease: timedelta) -> bool:
 
 
 def _begin_logs(tx: Tx, heads: list[dict[str, Any]]) -> None:
-    tx.execute(_HEAD, heads)
+    _HEAD.insert(tx, heads)
 
 
 _HEADS: Sink[dict[str, Any]] = Sink(name="log_heads", rank=20, apply=_begin_logs)
