@@ -329,6 +329,7 @@ async def test_who_takes_nothing_is_hung_up_on_and_costs_the_others_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(sse, "LOOK_SECONDS", 0.1)
     async with served(settings) as desk, following(desk) as heard:
         host, port = httpx.URL(desk.url).host, httpx.URL(desk.url).port
         with socket.create_connection((host, port)) as stuck:

@@ -24,7 +24,7 @@ class Lines:
         self._read = read
         self._after = dict(after)
         self._watch = signals.watch(*(f"log:{execution_id}" for execution_id in after))
-        self._is_stale = bool(after)
+        self.is_stale = bool(after)  # there may be more to read
 
     def __enter__(self) -> Self:
         self._watch.__enter__()
@@ -35,19 +35,19 @@ class Lines:
 
     async def next(self) -> bytes:
         """A portion of what has come since the last one; empty: there is no more for now."""
-        if not self._is_stale:
+        if not self.is_stale:
             return b""
-        self._is_stale = False
+        self.is_stale = False
         found = b""
         for execution_id, after in self._after.items():
             data, self._after[execution_id] = await self._read(execution_id, after)
             found += data
-        self._is_stale = bool(found)
+        self.is_stale = bool(found)
         return found
 
     def look(self) -> None:
         """Look again, though nothing was told."""
-        self._is_stale = bool(self._after)
+        self.is_stale = bool(self._after)
 
     async def wait(self, broadcast: Broadcast) -> None:
         """Wait for events, a beat, or lines."""
@@ -56,7 +56,7 @@ class Lines:
         news, told = asyncio.ensure_future(broadcast.news()), asyncio.ensure_future(self._watch.wait(PATIENCE_SECONDS))
         try:
             await asyncio.wait((news, told), return_when=asyncio.FIRST_COMPLETED)
-            self._is_stale = told.done()
+            self.is_stale = told.done()
         finally:
             news.cancel()
             told.cancel()

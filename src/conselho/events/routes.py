@@ -108,7 +108,7 @@ async def follow(
     following = stream.follow(
         doors.broadcast, doors.database, place, asked.topics, lines, lambda: doors.signals.is_closing
     )
-    return sse.EventStream(await sse.primed(doors.watchers.counted(request, following)))
+    return await doors.watchers.begin(request, following)
 
 
 def _page(tx: Tx, begins: Place | datetime | None, asked: Topics, limit: int) -> dict[str, Any]:

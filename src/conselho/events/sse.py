@@ -2,11 +2,14 @@
 
 The answer to a request whose body never seems to end. Whoever goes away is noticed at once. Whoever takes nothing for
 too long is hung up on: what has piled up for it is at most what the transport takes before it says stop.
+
+Ten thousand of these wait for the same event, so what is done for each message is as little as there can be: no timer
+is set around it, one looks now and then how long the last one has been on its way.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from conselho import errors
 
-STALLED_SECONDS = 25.0  # without having taken anything
+STALLED_SECONDS = 15.0  # without having taken anything, when it is looked at
+LOOK_SECONDS = 12.0  # between two looks: who takes nothing is gone within both together
 HANG_UP = "conselho.hang_up"  # in the scope's extensions: a function that drops the connection, whatever waits for it
 MEDIA_TYPE = "text/event-stream"
 DESCRIBED: dict[int | str, dict[str, Any]] = {
@@ -38,72 +42,104 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 
 _log = logging.getLogger(__name__)
 
+Messages = AsyncGenerator[bytes, None]
+
 
 class EventStream(Response):
     """Server-sent events, from a generator of messages."""
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, messages: AsyncGenerator[bytes, None], status_code: int = 200) -> None:
+    def __init__(
+        self, first: bytes, messages: Messages, at_end: Callable[[], None] = lambda: None, status_code: int = 200
+    ) -> None:
+        """`first` was taken from `messages` already; `at_end` is called once it is over, however that came."""
         super().__init__(status_code=status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
+        self._first = first
         self._messages = messages
+        self._at_end = at_end
+        self._sending_since: float | None = None  # by the loop's clock; None: all was taken so far
+
+    @classmethod
+    async def begun(cls, messages: Messages, at_end: Callable[[], None]) -> "EventStream":
+        """A stream whose first message is there: what goes wrong at the beginning is raised here."""
+        try:
+            return cls(await anext(messages), messages, at_end)
+        except BaseException:  # whatever it was, it is over
+            at_end()
+            raise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the messages end or the client is gone."""
-        task = asyncio.current_task()
-        leaving = asyncio.ensure_future(_gone(receive))
-        is_over = False
-
-        def stop(_: object) -> None:
-            if task is not None and not is_over:
-                task.cancel()
-
-        leaving.add_done_callback(stop)
+        watch = _Watch(self, receive, scope.get("extensions", {}).get(HANG_UP, _cannot))
         try:
             await self._send_all(send)
         except asyncio.CancelledError:
-            if task is None or not leaving.done():
+            if not watch.has_gone():
                 raise
-            task.uncancel()
-        except TimeoutError:
-            is_over = True
-            scope.get("extensions", {}).get(HANG_UP, _cannot)()
-            await asyncio.wait([leaving], timeout=1)
         finally:
-            is_over = True
-            leaving.cancel()
+            watch.end()
             await self._messages.aclose()
+            self._at_end()
+
+    def stalled_seconds(self, now: float) -> float:
+        """How long what was sent last has been on its way."""
+        return 0.0 if self._sending_since is None else now - self._sending_since
 
     async def _send_all(self, send: Send) -> None:
+        clock = asyncio.get_running_loop().time
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        data = self._first
         try:
-            async for data in self._messages:
-                await _send(send, data)
+            while True:
+                self._sending_since = clock()
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+                self._sending_since = None
+                data = await anext(self._messages)
+        except StopAsyncIteration:
+            pass
         except errors.Unavailable as error:
             _log.warning("a stream ends: %s", error.sentence)  # its client comes back to where it was
-        await _send(send, b"")
+        self._sending_since = clock()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def primed(messages: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same messages, the first of which is there: what goes wrong at the beginning is raised here."""
-    first = await anext(messages)
+class _Watch:
+    """Notices that the client of a stream has gone, or takes nothing, and ends the task that sends."""
 
-    async def all_of_them() -> AsyncGenerator[bytes, None]:
-        try:
-            yield first
-            async for each in messages:
-                yield each
-        finally:
-            await messages.aclose()
+    def __init__(self, stream: EventStream, receive: Receive, hang_up: Callable[[], None]) -> None:
+        self._stream = stream
+        self._hang_up = hang_up
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._leaving = asyncio.ensure_future(_gone(receive))
+        self._leaving.add_done_callback(self._end_sending)
+        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._is_over = False
 
-    return all_of_them()
+    def has_gone(self) -> bool:
+        """Whether it was we who cancelled the task, because the client has gone."""
+        if self._task is None or not self._leaving.done():
+            return False
+        self._task.uncancel()
+        return True
 
+    def end(self) -> None:
+        """Watch no more."""
+        self._is_over = True
+        self._timer.cancel()
+        self._leaving.cancel()
 
-async def _send(send: Send, data: bytes) -> None:
-    """An empty one is the last. Raises: TimeoutError."""
-    async with asyncio.timeout(STALLED_SECONDS):
-        await send({"type": "http.response.body", "body": data, "more_body": bool(data)})
+    def _look(self) -> None:
+        if self._stream.stalled_seconds(self._loop.time()) > STALLED_SECONDS:
+            self._hang_up()  # which is heard as going away
+        else:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _end_sending(self, _: object) -> None:
+        if self._task is not None and not self._is_over:
+            self._task.cancel()
 
 
 async def _gone(receive: Receive) -> None:

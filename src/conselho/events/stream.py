@@ -42,24 +42,26 @@ async def follow(
             if not broadcast.follows(place) and (reason := await database.read(tail.why_not, place)) is not None:
                 place = broadcast.place
                 yield messages.reset(place, reason)
-            beats = broadcast.beats
+            beats, epoch, seen = broadcast.beats, place.epoch, place.id
             while not is_closing() and clock.monotonic() < until:
-                if data := await lines.next():
-                    pass
-                elif broadcast.epoch != place.epoch:
-                    place = broadcast.place
-                    data = messages.reset(place, "epoch")
-                elif (batch := broadcast.next_after(place.id)) is not None:
-                    data = batch.since(place.id, topics)
-                    place = Place(place.epoch, batch.last)
-                elif place.id < broadcast.last:
-                    data, place = await _from_the_table(database, place, topics, broadcast)
+                if lines.is_stale:
+                    data = await lines.next()
+                elif broadcast.epoch != epoch:
+                    epoch, seen = broadcast.epoch, broadcast.last
+                    data = messages.reset(broadcast.place, "epoch")
+                elif (batch := broadcast.next_after(seen)) is not None:
+                    data = batch.since(seen, topics)
+                    seen = batch.last
+                elif seen < broadcast.last:
+                    data, place = await _from_the_table(database, Place(epoch, seen), topics, broadcast)
+                    epoch, seen = place.epoch, place.id
                 elif broadcast.beats != beats:
                     beats = broadcast.beats
-                    data = messages.beat(place)
+                    data = messages.beat(Place(epoch, seen))
                     lines.look()
                 else:
                     await lines.wait(broadcast)
+                    continue
                 if data:
                     yield data
 

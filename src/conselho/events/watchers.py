@@ -1,12 +1,12 @@
 """How many streams may one client have open? So that a page that forgets to close its streams takes nobody's place."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from functools import partial
 
 from starlette.requests import Request
 
 from conselho import errors
+from conselho.events.sse import EventStream, Messages
 
 OWN_SOCKET = "the local socket"
 
@@ -18,27 +18,17 @@ class Watchers:
         self._each_max = each_max
         self._open: Counter[str] = Counter()
 
-    @contextmanager
-    def one_more(self, request: Request) -> Iterator[None]:
-        """Count a stream while the body runs. Raises: errors.TooManyStreams."""
+    async def begin(self, request: Request, messages: Messages) -> EventStream:
+        """A stream that is counted until it ends. Raises: errors.TooManyStreams, and what the first message does."""
         who = request.client.host if request.client is not None and request.client.host else OWN_SOCKET
         if self._open[who] >= self._each_max:
             raise errors.TooManyStreams(
                 f"{self._each_max} streams are open from {who} already: close one, or raise `streams_per_client_max`"
             )
         self._open[who] += 1
-        try:
-            yield
-        finally:
-            self._open[who] -= 1
-            if not self._open[who]:
-                del self._open[who]
+        return await EventStream.begun(messages, partial(self._end, who))
 
-    async def counted(self, request: Request, messages: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The same messages, counted while they flow. Raises: errors.TooManyStreams, with the first."""
-        with self.one_more(request):
-            try:
-                async for each in messages:
-                    yield each
-            finally:
-                await messages.aclose()
+    def _end(self, who: str) -> None:
+        self._open[who] -= 1
+        if not self._open[who]:
+            del self._open[who]

@@ -59,4 +59,4 @@ async def stream(
     start = int(last_event_id) if last_event_id is not None else after
     watchers: Watchers = request.app.state.watchers
     following = log_stream.follow(database, signals, execution_id, start)
-    return sse.EventStream(await sse.primed(watchers.counted(request, following)))
+    return await watchers.begin(request, following)
