@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from conselho.db.session import Database, Tx, bulk
+from conselho.db.session import READER_THREADS, Database, Tx, bulk
 from conselho.errors import Conflict, Overloaded, Unavailable
 from tests.conftest import Clock
-from tests.db.conftest import PATIENCE_SECONDS, add_note, fail, found_notes, held_writer, read_notes, refuse
+from tests.db.conftest import NOTES, PATIENCE_SECONDS, add_note, fail, found_notes, held_writer, read_notes, refuse
 
 ENDLESS = text("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c")
 
@@ -352,3 +352,18 @@ def test_nothing_keeps_an_answer_alive_after_it_was_given(notes: Database) -> No
     gc.collect()
 
     assert seen() is None
+
+
+def test_a_read_that_stops_half_way_does_not_keep_the_next_one_at_its_moment(notes: Database) -> None:
+    for note_id in "abc":
+        notes.submit(add_note, note_id).result(PATIENCE_SECONDS)
+
+    def read_one(tx: Tx) -> str:
+        for row in tx.execute(select(NOTES.c.id).order_by(NOTES.c.id)):
+            return str(row.id)
+        return ""
+
+    for number in range(2 * READER_THREADS):
+        assert notes.fetch(read_one).result(PATIENCE_SECONDS) == "a"
+        notes.submit(add_note, f"later {number}").result(PATIENCE_SECONDS)
+        assert len(found_notes(notes)) == 3 + number + 1

@@ -295,6 +295,8 @@ class Tx:
     def end(self) -> None:
         """Refuse all that comes after."""
         self._drop_session()
+        for _, result in self._done:
+            result.close()  # one that is half read would keep SQLite at its moment, also for the next read
         if self.failure is None:
             self.failure = StatementRefused("this transaction is over")
 

@@ -162,7 +162,7 @@ def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> b
     `not_before` is what was asked for: the row's own moves when a directory is busy.
     """
     queued = tx.execute(_QUEUED, {"run_id": execution_id}).scalar_one()
-    as_of = events.cursor(tx) if queued is None else f"{events.epoch(tx)}-{queued}"
+    as_of = f"{events.epoch(tx)}-{queued or 0}"  # retention may have taken it: who goes on from there is told
     row = queries.one(tx, execution_id, shown.ROWS)
     asked = {"not_before": not_before and shown.moment(not_before)}
     return encode(shown.execution(row, {}) | _UNBEGUN | asked | {"as_of": as_of})
@@ -190,8 +190,7 @@ def listed(items: bytes, **rest: object) -> bytes:
     return b'{"items":[' + items + b"]," + encode(rest)[1:]
 
 
-# The first event of an execution is that it was queued.
-_QUEUED = select(func.min(Event.id)).where(Event.execution_id == bindparam("run_id"))
+_QUEUED = select(func.min(Event.id)).where(Event.execution_id == bindparam("run_id"), Event.kind == "execution.queued")
 _UNBEGUN: dict[str, Any] = {
     "status": Status.QUEUED,
     "unreachable": False,
