@@ -183,7 +183,7 @@ async def test_a_place_in_a_log_that_is_none_is_422_and_one_behind_its_end_is_em
             answer = await desk.http.get(f"/executions/{execution_id}/log?after={after}")
             assert (answer.status_code, answer.json()) == (
                 200,
-                {"items": [], "next": None, "last_seq": 0, "total": 0},
+                {"items": [], "next": None, "last_seq": 0, "total": 0, "log_purged_at": None},
             ), after
         answer = await desk.http.get(f"/executions/{execution_id}/log/stream", headers={"Last-Event-ID": "x"})
         assert is_problem(answer, 422)
