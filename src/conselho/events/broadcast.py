@@ -60,7 +60,7 @@ class Broadcast:
         self._batches: list[Batch] = []
         self._ends: list[int] = []  # `last` of each batch
         self._events = self._bytes = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: list[asyncio.Future[None]] = []
         self._watching = 0
         self._beginning = asyncio.Lock()
         self.epoch = ""
@@ -114,14 +114,11 @@ class Broadcast:
         first = self._batches[0].before if self._batches else self.last
         return place.epoch == self.epoch and first <= place.id <= self.last
 
-    async def news(self) -> None:
-        """Wait until there is more, or a beat."""
+    def news(self) -> "asyncio.Future[None]":
+        """Done when there is more, or a beat. Who waits no more need not say so: it is forgotten with the next."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiting.discard(waiter)
+        self._waiting.append(waiter)
+        return waiter
 
     async def _read_next(self) -> bool:
         news = await self._database.read(tail.behind, self.last, tail.EVENTS_AT_ONCE)
@@ -151,7 +148,7 @@ class Broadcast:
         del self._batches[:gone], self._ends[:gone]
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, []
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)

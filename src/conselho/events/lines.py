@@ -49,11 +49,12 @@ class Lines:
         """Look again, though nothing was told."""
         self.is_stale = bool(self._after)
 
-    async def wait(self, broadcast: Broadcast) -> None:
-        """Wait for events, a beat, or lines."""
-        if not self._after:
-            return await broadcast.news()
-        news, told = asyncio.ensure_future(broadcast.news()), asyncio.ensure_future(self._watch.wait(PATIENCE_SECONDS))
+    def wait(self, broadcast: Broadcast) -> Awaitable[None]:
+        """For events, a beat, or lines."""
+        return self._wait(broadcast) if self._after else broadcast.news()  # most have no logs, and pass one call less
+
+    async def _wait(self, broadcast: Broadcast) -> None:
+        news, told = broadcast.news(), asyncio.ensure_future(self._watch.wait(PATIENCE_SECONDS))
         try:
             await asyncio.wait((news, told), return_when=asyncio.FIRST_COMPLETED)
             self.is_stale = told.done()

@@ -72,16 +72,21 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the messages end or the client is gone."""
-        watch = _Watch(self, receive, scope.get("extensions", {}).get(HANG_UP, _cannot))
+        # In a task of its own: each message would else go through all that the request came through, up and down.
+        sending = asyncio.ensure_future(self._send_all(send))
+        leaving = asyncio.ensure_future(_gone(receive))
+        stuck = _Stuck(self, scope.get("extensions", {}).get(HANG_UP, _cannot))
         try:
-            await self._send_all(send)
-        except asyncio.CancelledError:
-            if not watch.has_gone():
-                raise
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            watch.end()
+            stuck.end()
+            for task in (sending, leaving):
+                task.cancel()
+            (how, _) = await asyncio.gather(sending, leaving, return_exceptions=True)
             await self._messages.aclose()
             self._at_end()
+        if isinstance(how, Exception):
+            raise how
 
     def stalled_seconds(self, now: float) -> float:
         """How long what was sent last has been on its way."""
@@ -105,41 +110,24 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class _Watch:
-    """Notices that the client of a stream has gone, or takes nothing, and ends the task that sends."""
+class _Stuck:
+    """Looks now and then whether the client of a stream takes what it is sent."""
 
-    def __init__(self, stream: EventStream, receive: Receive, hang_up: Callable[[], None]) -> None:
+    def __init__(self, stream: EventStream, hang_up: Callable[[], None]) -> None:
         self._stream = stream
         self._hang_up = hang_up
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._leaving = asyncio.ensure_future(_gone(receive))
-        self._leaving.add_done_callback(self._end_sending)
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
-        self._is_over = False
-
-    def has_gone(self) -> bool:
-        """Whether it was we who cancelled the task, because the client has gone."""
-        if self._task is None or not self._leaving.done():
-            return False
-        self._task.uncancel()
-        return True
 
     def end(self) -> None:
-        """Watch no more."""
-        self._is_over = True
+        """Look no more."""
         self._timer.cancel()
-        self._leaving.cancel()
 
     def _look(self) -> None:
         if self._stream.stalled_seconds(self._loop.time()) > STALLED_SECONDS:
-            self._hang_up()  # which is heard as going away
+            self._hang_up()  # which the stream hears as going away
         else:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
-
-    def _end_sending(self, _: object) -> None:
-        if self._task is not None and not self._is_over:
-            self._task.cancel()
 
 
 async def _gone(receive: Receive) -> None:

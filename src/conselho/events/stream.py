@@ -43,8 +43,14 @@ async def follow(
                 place = broadcast.place
                 yield messages.reset(place, reason)
             beats, epoch, seen = broadcast.beats, place.epoch, place.id
-            while not is_closing() and clock.monotonic() < until:
-                if lines.is_stale:
+            while not is_closing():
+                if broadcast.beats != beats:  # also where there is always something to send
+                    if clock.monotonic() > until:
+                        return
+                    beats = broadcast.beats
+                    data = messages.beat(Place(epoch, seen))
+                    lines.look()
+                elif lines.is_stale:
                     data = await lines.next()
                 elif broadcast.epoch != epoch:
                     epoch, seen = broadcast.epoch, broadcast.last
@@ -55,10 +61,6 @@ async def follow(
                 elif seen < broadcast.last:
                     data, place = await _from_the_table(database, Place(epoch, seen), topics, broadcast)
                     epoch, seen = place.epoch, place.id
-                elif broadcast.beats != beats:
-                    beats = broadcast.beats
-                    data = messages.beat(Place(epoch, seen))
-                    lines.look()
                 else:
                     await lines.wait(broadcast)
                     continue
