@@ -28,9 +28,7 @@ WAYS = {"ours": "/api/v1/events/stream", "bare": "/stream"}
 MISSED = 10  # events that happen while all are gone
 WARM_UP = 2  # events that are not timed
 LEFT_FOR_OTHERS = 200  # of the files that a process may have open
-BOUND = (
-    "Half of a delivery is HTTP's own; the rest goes through the framework's wrappers and ours, to the ring and back."
-)
+BOUND = "Half of a delivery is HTTP's own; the rest passes the framework's wrappers and ours, to the ring and back."
 NEXT = "Send past the wrappers once the answer has begun; an HTTP implementation in C."
 
 

@@ -50,8 +50,6 @@ async def follow(
                     beats = broadcast.beats
                     data = messages.beat(Place(epoch, seen))
                     lines.look()
-                elif lines.is_stale:
-                    data = await lines.next()
                 elif broadcast.epoch != epoch:
                     epoch, seen = broadcast.epoch, broadcast.last
                     data = messages.reset(broadcast.place, "epoch")
@@ -61,6 +59,8 @@ async def follow(
                 elif seen < broadcast.last:
                     data, place = await _from_the_table(database, Place(epoch, seen), topics, broadcast)
                     epoch, seen = place.epoch, place.id
+                elif lines.is_stale:
+                    data = await lines.next()
                 else:
                     await lines.wait(broadcast)
                     continue
