@@ -20,10 +20,7 @@ from sqlalchemy.sql import Insert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
-Convert = Callable[[Any], Any] | None
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-
-_MISSING = object()
 
 
 class Rows(IteratorResult[Any]):
@@ -44,7 +41,11 @@ class Prepared:
         self._dialect = dialect
         self._positional = compiled.positional
         names = compiled.positiontup if compiled.positiontup is not None else compiled.binds
-        self._binds = [self._bind(compiled, name) for name in names]
+        self._names = list(names)
+        binds = [compiled.binds[name] for name in self._names]
+        self._defaults = {name: bind.value for name, bind in zip(self._names, binds, strict=True) if not bind.required}
+        converts = (bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in binds)
+        self._bind_converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
         returned = [] if compiled.implicit_returning else compiled._result_columns
         self._types = [column.type for column in returned]
         self._metadata = SimpleResultMetaData(
@@ -90,25 +91,19 @@ class Prepared:
         """As one result: how many rows were touched by all of them."""
         return Rows(self._metadata, (), sum(map(len, found)))
 
-    def _bind(self, compiled: SQLCompiler, name: str) -> tuple[str, Convert, Any]:
-        bind = compiled.binds[name]
-        convert = bind.type.dialect_impl(self._dialect).bind_processor(self._dialect)
-        return name, convert, _MISSING if bind.required else bind.value
-
     def _values(self, parameters: Mapping[str, Any]) -> Any:
-        values = []
-        for name, convert, default in self._binds:
-            value = parameters.get(name, default)
-            if value is _MISSING:
-                raise StatementError(f"a value is missing: {name}", self._sql, None, None, hide_parameters=True)
-            values.append(value if convert is None else self._converted(convert, value))
-        return values if self._positional else {bind[0]: value for bind, value in zip(self._binds, values, strict=True)}
-
-    def _converted(self, convert: Callable[[Any], Any], value: Any) -> Any:
+        given = {**self._defaults, **parameters} if self._defaults else parameters
         try:
-            return convert(value)
+            values = [given[name] for name in self._names]
+        except KeyError as missing:
+            sentence = f"a value is missing: {missing.args[0]}"
+            raise StatementError(sentence, self._sql, None, None, hide_parameters=True) from None
+        try:
+            for place, convert in self._bind_converts:
+                values[place] = convert(values[place])
         except Exception as error:  # as SQLAlchemy says it, whatever a type makes of a value
             raise StatementError(str(error), self._sql, None, error, hide_parameters=True) from error
+        return values if self._positional else dict(zip(self._names, values, strict=True))
 
     def _named(self, rows: Sequence[Any]) -> list[Row[Any]]:
         return list(Rows(self._metadata, rows, len(rows)).all()) if rows else []
