@@ -78,3 +78,13 @@ def test_without_a_server_nothing_can_be_followed(house: House) -> None:
     assert told.returncode == 1
     assert "no server is running" in told.stderr
     assert "execution.finished" in told.stdout
+
+
+def test_where_nothing_happened_it_says_so(house: House) -> None:
+    told = house.call("events")
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "nothing has happened yet" in told.stderr
+    house.run("true")
+    told = house.call("events", "--topics", "cards", "--json")
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "nothing like that happened" in told.stderr

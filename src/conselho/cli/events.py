@@ -43,13 +43,21 @@ def command(place: Place, *, is_followed: bool, since: str | None, topics: str |
 
     out = terminal.output()
     begins = since or Moment().convert("1h", None, None)
-    with client.reader(place.settings()) as api, options.by_their_names():
-        as_of = ""
+    try:
+        reader = client.reader(place.settings())
+    except errors.NotFound:  # no database yet: looking makes none
+        terminal.messages().say("nothing has happened yet: try `conselho run -- make test`")
+        return
+    with reader as api, options.by_their_names():
+        as_of, is_empty = "", True
         for page in _stored(api, begins, topics):
             for event in page["items"]:
+                is_empty = False
                 _say(event, out, as_json=as_json)
             as_of = page["as_of"]
         if not is_followed:
+            if is_empty:
+                terminal.messages().say("nothing like that happened since then: look further back with --since 7d")
             return
         if not api.is_served:
             raise errors.Unavailable("no server is running, so nothing happens: start one with `conselho serve`")
