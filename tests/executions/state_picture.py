@@ -116,7 +116,7 @@ def _check_log(row: Row[Any], now: Picture) -> None:
     head = now.heads.get(row.id)
     if head is not None:
         assert head.last_seq == len(lines)
-        assert head.bytes == sum(len(numbered.line.text) + 1 for numbered in lines)
+        assert head.bytes == sum(len(numbered.text) + 1 for numbered in lines)
 
 
 def _check_lanes(now: Picture) -> None:

@@ -124,7 +124,7 @@ class Twins:
             assert (row.log_lines, row.note is not None) == (run.log_lines, run.has_note)
             assert (row.retry_of, row.attempt) == (run.request.retry_of, run.request.attempt)
             assert [event.kind for event in found.told(run.id)] == run.told
-            assert [numbered.line.text for numbered in found.lines.get(run.id, [])] == run.log
+            assert [numbered.text for numbered in found.lines.get(run.id, [])] == run.log
 
 
 def done(unit: Future[T]) -> T:

@@ -102,7 +102,7 @@ def test_short_lines_go_a_thousand_to_a_chunk(database: Database, clock: Clock) 
     compact_all(database)
 
     assert sizes_of(database, execution_id) == [1000, 1000, 550]
-    assert [line.line.text for line in lines_of(database, execution_id)] == [str(number) for number in range(1, 2551)]
+    assert [line.text for line in lines_of(database, execution_id)] == [str(number) for number in range(1, 2551)]
     seen = database.fetch(cursors.at, compaction.FOLLOWER).result()
     assert seen == database.fetch(events.last_id).result()
     assert not compact(database)

@@ -41,7 +41,7 @@ def test_chunks_follow_each_other_without_gap_or_overlap(database: Database, clo
     assert not append(database, execution_id, 101, numbered(101, 150, clock), fence=7)
     assert append(database, execution_id, 101, numbered(101, 250, clock))
     found = read(database, execution_id, 95, 10)
-    assert [(line.seq, line.line.text) for line in found] == [(n, f"line {n}") for n in range(96, 106)]
+    assert [(line.seq, line.text) for line in found] == [(n, f"line {n}") for n in range(96, 106)]
     assert database.fetch(logs.head, execution_id).result().last_seq == 250
 
 
@@ -69,7 +69,7 @@ def test_whatever_is_appended_under_whatever_fence_the_lines_stay_contiguous(
         )
         expected += count if is_next else 0
     found = read(database, execution_id)
-    assert [(line.seq, line.line.text) for line in found] == [(n, f"line {n}") for n in range(1, expected + 1)]
+    assert [(line.seq, line.text) for line in found] == [(n, f"line {n}") for n in range(1, expected + 1)]
     assert database.fetch(logs.fenced_head, execution_id).result() == (
         fence,
         logs.Head(expected, sum(len(f"line {n}") + 1 for n in range(1, expected + 1))),
@@ -90,8 +90,8 @@ def test_bytes_that_are_no_text_come_back_as_they_were(database: Database, clock
     odd = b"caf\xe9 \x00 \x1b[31mred\r\xff\xfe"
     assert append(database, execution_id, 1, make_lines([odd.decode("utf-8", "surrogateescape")], clock))
     (found,) = read(database, execution_id)
-    assert found.line.text.encode("utf-8", "surrogateescape") == odd
-    assert logs.shown(found.line.text) == "caf� \x00 \x1b[31mred\r��"
+    assert found.text.encode("utf-8", "surrogateescape") == odd
+    assert logs.shown(found.text) == "caf� \x00 \x1b[31mred\r��"
 
 
 @several_in_one_database
@@ -100,8 +100,8 @@ def test_any_bytes_come_back_as_they_were(database: Database, clock: Clock, data
     execution_id = make_running(database)
     append(database, execution_id, 1, make_lines([data.decode("utf-8", "surrogateescape")], clock))
     (found,) = read(database, execution_id)
-    assert found.line.text.encode("utf-8", "surrogateescape") == data
-    logs.shown(found.line.text).encode("utf-8")
+    assert found.text.encode("utf-8", "surrogateescape") == data
+    logs.shown(found.text).encode("utf-8")
 
 
 def test_a_line_keeps_its_moment_its_kind_and_what_it_has_to_tell(database: Database, clock: Clock) -> None:
@@ -114,7 +114,7 @@ def test_a_line_keeps_its_moment_its_kind_and_what_it_has_to_tell(database: Data
         Line(before_both, "stderr", "", {}),
     ]
     append(database, execution_id, 1, lines)
-    assert [each.line for each in read(database, execution_id)] == lines
+    assert [each[1:] for each in read(database, execution_id)] == [tuple(line) for line in lines]
     chunk = database.fetch(lambda tx: tx.session.query(LogChunk).one()).result()
     assert (chunk.first_at, chunk.last_at, chunk.line_count, chunk.codec) == (before_both, second, 3, logs.CODEC)
 
@@ -129,7 +129,7 @@ def test_chunks_that_follow_each_other_are_stored_together_or_not_at_all(databas
     assert not database.submit(logs.append, *chunks[1:]).result()
     assert database.submit(logs.append, *chunks).result()
     assert not database.submit(logs.append, *chunks).result()
-    assert [each.line.text for each in read(database, execution_id)] == [f"line {n}" for n in range(1, 231)]
+    assert [each.text for each in read(database, execution_id)] == [f"line {n}" for n in range(1, 231)]
     head = database.fetch(logs.head, execution_id).result()
     assert (head.last_seq, head.bytes) == (230, sum(len(f"line {n}") + 1 for n in range(1, 231)))
 

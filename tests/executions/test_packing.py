@@ -25,7 +25,7 @@ lines = st.builds(
 @given(st.lists(lines, min_size=1, max_size=30))
 def test_any_lines_come_back_as_they_went_in(kept: list[Line]) -> None:
     packed = packing.pack(kept)
-    assert list(packing.unpack(packed.first_at, packed.data)) == kept
+    assert list(packing.lines_of(packing.unpack(packed.first_at, packed.data))) == kept
     assert (packed.first_at, packed.last_at) == (min(each.at for each in kept), max(each.at for each in kept))
     assert packed.characters == sum(len(each.text) + 1 for each in kept)
 
@@ -34,7 +34,7 @@ def test_any_lines_come_back_as_they_went_in(kept: list[Line]) -> None:
 def test_a_text_that_could_be_taken_for_another_is_not(text: str) -> None:
     kept = [Line(NINE, "stdout", "before"), Line(NINE, "stdout", text), Line(NINE, "stdout", "")]
     packed = packing.pack(kept)
-    assert list(packing.unpack(packed.first_at, packed.data)) == kept
+    assert list(packing.lines_of(packing.unpack(packed.first_at, packed.data))) == kept
 
 
 def test_lines_that_came_together_take_no_room_for_their_moments() -> None:

@@ -160,7 +160,7 @@ def test_of_two_appends_of_the_same_lines_one_is_stored(database: Database, riva
         assert sorted(stored) == [False, True]
     lines = database.fetch(logs.read_after, execution_id, 0).result()
     assert [line.seq for line in lines] == list(range(1, 51))
-    assert all(count % 5 == 0 for count in Counter(line.line.text for line in lines).values())
+    assert all(count % 5 == 0 for count in Counter(line.text for line in lines).values())
 
 
 def test_a_rescue_and_an_end_at_once_leave_one_outcome(database: Database, rival: Database) -> None:

@@ -77,7 +77,7 @@ def said(database: Database, execution_id: str) -> list[str]:
     while lines := database.fetch(logs.read_after, execution_id, len(found)).result():
         found += lines
     assert [line.seq for line in found] == list(range(1, len(found) + 1))
-    return [logs.shown(line.line.text) for line in found]
+    return [logs.shown(line.text) for line in found]
 
 
 async def begun(database: Database, run: Run, *lines: str) -> "asyncio.Task[None]":

@@ -54,7 +54,7 @@ def chunks(database: Database) -> list[tuple[int, int]]:
 def texts(database: Database, execution_id: str) -> list[str]:
     found: list[str] = []
     while page := database.fetch(logs.read_after, execution_id, len(found)).result():
-        found += [each.line.text for each in page]
+        found += [each.text for each in page]
     return found
 
 

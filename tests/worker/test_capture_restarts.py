@@ -59,7 +59,7 @@ def stored(database: Database, execution_id: str) -> list[logs.NumberedLine]:
 
 
 def texts(database: Database, execution_id: str) -> list[str]:
-    return [numbered.line.text for numbered in stored(database, execution_id)]
+    return [numbered.text for numbered in stored(database, execution_id)]
 
 
 @on_a_loop
@@ -72,7 +72,7 @@ async def test_what_is_in_the_spool_becomes_the_log(database: Database, tape: Ta
     await capture.pump(tape.path)
     end = await capture.finish([Said("warning", ("[a remark]",), speaks=False)])
 
-    lines = [numbered.line for numbered in stored(database, execution_id)]
+    lines = stored(database, execution_id)
     assert [(line.kind, line.text) for line in lines] == [
         ("stdout", "one"), ("stdout", "two"), ("stderr", "three"), ("stdout", "no newline"), ("warning", "[a remark]"),
     ]  # fmt: skip
@@ -140,7 +140,7 @@ async def test_what_is_missing_is_a_visible_line_that_says_how_much(database: Da
     await capture.pump(tape.path)
     assert capture.is_capped
     await capture.finish(())
-    first, half, cap, dropped, last, lost = (numbered.line for numbered in stored(database, execution_id))
+    first, half, cap, dropped, last, lost = stored(database, execution_id)
     assert [first.text, half.text, last.text] == ["begin", "half a li", "end"]
     assert [line.kind for line in (cap, dropped, lost)] == ["warning"] * 3
     assert "49,000,000" in cap.text
@@ -252,7 +252,7 @@ def test_however_reading_is_broken_off_the_log_is_the_same(
         assert sqlite_database.fetch(queries.one, execution_id).result().status == "running"
         lines = stored(sqlite_database, execution_id)
         assert end.last_seq == len(lines)
-        return [(numbered.line.kind, numbered.line.text) for numbered in lines]
+        return [(numbered.kind, numbered.text) for numbered in lines]
 
     assert asyncio.run(read(cuts)) == asyncio.run(read(()))
 

@@ -142,7 +142,7 @@ def _unpacked(tx: Tx, execution_id: str, behind: int, places: Sequence[tuple[int
     found: list[Line] = []
     characters = chunks = 0
     for (first_seq, line_count), (first_at, data) in zip(places, rows, strict=True):
-        lines = packing.unpack(first_at, data)
+        lines = list(packing.lines_of(packing.unpack(first_at, data)))
         if len(lines) != line_count or first_seq != behind + len(found) + 1:
             raise ValueError(f"the chunk from line {first_seq} on has not the lines that it should have")
         characters += sum(len(line.text) + 1 for line in lines)

@@ -8,17 +8,17 @@ when it is shown.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
 
 from conselho.db.session import Tx, bulk
 from conselho.executions import packing
-from conselho.executions.models import LogChunk, LogHead
-from conselho.executions.packing import CODEC, Line, PlainLine
+from conselho.executions.models import Execution, LogChunk, LogHead
+from conselho.executions.packing import CODEC, Line, PlainLine, Run
 
 __all__ = ["CODEC", "Chunk", "Head", "Line", "NumberedLine", "append", "pack"]
 
@@ -41,29 +41,52 @@ _ADVANCE = (
 )
 _INSERT = insert(LogChunk)
 _HEAD = select(LogHead.last_seq, LogHead.bytes).where(LogHead.execution_id == bindparam("run_id"))
-_CHUNKS = (
-    select(LogChunk.first_seq, LogChunk.line_count, LogChunk.first_at, LogChunk.data)
-    .where(
-        LogChunk.execution_id == bindparam("run_id"),
-        LogChunk.first_seq
-        >= func.coalesce(
-            select(func.max(LogChunk.first_seq))
-            .where(LogChunk.execution_id == bindparam("run_id"), LogChunk.first_seq <= bindparam("wanted"))
-            .scalar_subquery(),
-            0,
-        ),
-        LogChunk.first_seq <= bindparam("last_wanted"),
-    )
+_HOLDING_WANTED = func.coalesce(
+    select(func.max(LogChunk.first_seq))
+    .where(LogChunk.execution_id == bindparam("run_id"), LogChunk.first_seq <= bindparam("wanted"))
+    .scalar_subquery(),
+    0,
+)
+_ARE_WANTED = and_(
+    LogChunk.execution_id == bindparam("run_id"),
+    LogChunk.first_seq.between(_HOLDING_WANTED, bindparam("last_wanted")),
+)
+_CHUNK = (LogChunk.first_seq, LogChunk.first_at, LogChunk.data)
+_CHUNKS = select(*_CHUNK).where(_ARE_WANTED).order_by(LogChunk.first_seq).limit(bindparam("chunks"))
+_VIEW = (
+    select(LogHead.last_seq, Execution.log_purged_at, *_CHUNK)
+    .select_from(Execution)
+    .outerjoin(LogHead, LogHead.execution_id == Execution.id)
+    .outerjoin(LogChunk, _ARE_WANTED)
+    .where(Execution.id == bindparam("run_id"))
     .order_by(LogChunk.first_seq)
     .limit(bindparam("chunks"))
 )
 
 
 class NumberedLine(NamedTuple):
-    """A line as it is stored: `seq` counts from 1 without gaps."""
+    """A line as it is stored: `seq` counts from 1 without gaps, the rest is that of a Line."""
 
     seq: int
-    line: Line
+    at: datetime
+    kind: str
+    text: str
+    data: dict[str, Any] | None = None
+
+
+class NumberedRun(NamedTuple):
+    """Lines as they are stored together, the first of them number `first_seq`."""
+
+    first_seq: int
+    run: Run
+
+
+class View(NamedTuple):
+    """What a log shows of itself: its last line's number, when it was purged, and some of its lines."""
+
+    last_seq: int
+    purged_at: datetime | None
+    runs: list[NumberedRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,19 +171,29 @@ def fenced_head(tx: Tx, execution_id: str) -> tuple[int, Head] | None:
 
 def read_after(tx: Tx, execution_id: str, after: int, limit: int = PAGE_LINES_MAX) -> list[NumberedLine]:
     """The lines behind number `after`, at most `limit` of them and at most PAGE_BYTES_MAX, but always one."""
-    limit = min(limit, PAGE_LINES_MAX) if after < SEQ_MAX else 0
-    found: list[NumberedLine] = []
-    size = 0
-    while len(found) < limit:
-        batch = _read_chunks(tx, execution_id, after + len(found) + 1, limit - len(found))
-        if not batch:
-            break
-        for numbered in batch:
-            size += len(numbered.line.text)
-            if found and size > PAGE_BYTES_MAX:
-                return found
-            found.append(numbered)
-    return found
+    portion = _Portion(after, limit)
+    portion.read(tx, execution_id)
+    return list(lines_of(portion.runs))
+
+
+def view(tx: Tx, execution_id: str, after: int, limit: int) -> View | None:
+    """The lines of `read_after` as runs, with what is to be said of the log; None where there is no such execution."""
+    portion = _Portion(after, limit)
+    rows = tx.execute(_VIEW, portion.wish(execution_id)).all()
+    if not rows:
+        return None
+    last_seq, purged_at = rows[0][:2]
+    if rows[0].first_seq is not None:
+        portion.take(row[2:] for row in rows)
+        portion.read(tx, execution_id)
+    return View(last_seq or 0, purged_at, portion.runs)
+
+
+def lines_of(runs: Iterable[NumberedRun]) -> Iterator[NumberedLine]:
+    """Line by line."""
+    for first_seq, (at, kind, texts, details) in runs:
+        alike = (itertools.count(first_seq), itertools.repeat(at), itertools.repeat(kind), texts)
+        yield from map(NumberedLine, *alike) if details is None else map(NumberedLine, *alike, details)
 
 
 def shown(text: str) -> str:
@@ -183,17 +216,57 @@ def as_row(chunk: Chunk) -> dict[str, Any]:
     }
 
 
-def _read_chunks(tx: Tx, execution_id: str, wanted: int, most: int) -> list[NumberedLine]:
-    """Some of the lines from number `wanted` on: at most so many, and none only where there are none."""
-    wish = {
-        "run_id": execution_id,
-        "wanted": wanted,
-        "last_wanted": min(wanted + most - 1, SEQ_MAX),
-        "chunks": min(CHUNKS_AT_ONCE, 2 + most // CHUNK_LINES),
-    }
-    found: list[NumberedLine] = []
-    for first_seq, _, first_at, data in tx.execute(_CHUNKS, wish):
-        skipped = max(0, wanted - first_seq)
-        lines = packing.unpack(first_at, data)[skipped : skipped + most - len(found)]
-        found += map(NumberedLine, itertools.count(first_seq + skipped), lines)
-    return found
+class _Portion:
+    """The lines behind a number, as far as they may be read at once."""
+
+    def __init__(self, after: int, limit: int) -> None:
+        self.runs: list[NumberedRun] = []
+        self._wanted = min(after, SEQ_MAX - 1) + 1
+        self._lines_left = min(limit, PAGE_LINES_MAX) if after < SEQ_MAX else 0
+        self._characters_left = PAGE_BYTES_MAX
+
+    def wish(self, execution_id: str) -> dict[str, Any]:
+        """Values of the statement that finds the next chunks."""
+        return {
+            "run_id": execution_id,
+            "wanted": self._wanted,
+            "last_wanted": min(self._wanted + self._lines_left - 1, SEQ_MAX),
+            "chunks": min(CHUNKS_AT_ONCE, 2 + self._lines_left // CHUNK_LINES),
+        }
+
+    def read(self, tx: Tx, execution_id: str) -> None:
+        """All that may be read."""
+        while self._lines_left > 0:
+            before = self._wanted
+            self.take(tx.execute(_CHUNKS, self.wish(execution_id)).all())
+            if self._wanted == before:
+                break
+
+    def take(self, chunks: Iterable[Sequence[Any]]) -> None:
+        """What is wanted of chunks, given as (first_seq, first_at, data)."""
+        for seq, first_at, data in chunks:
+            for run in packing.unpack(first_at, data):
+                self._add(seq, run)
+                seq += len(run.texts)  # noqa: PLW2901 - counts on within the chunk
+            if self._lines_left <= 0:
+                return
+
+    def _add(self, first_seq: int, run: Run) -> None:
+        skipped = max(0, self._wanted - first_seq)
+        wanted = run.part(skipped, skipped + self._lines_left)
+        count = len(wanted.texts)
+        characters = sum(map(len, wanted.texts))
+        if characters > self._characters_left:
+            count = self._fitting(wanted.texts)
+            wanted = wanted.part(0, count)
+            self._lines_left = count  # those are the last
+        if count:
+            self.runs.append(NumberedRun(first_seq + skipped, wanted))
+            self._wanted = first_seq + skipped + count
+            self._lines_left -= count
+            self._characters_left -= characters
+
+    def _fitting(self, texts: Sequence[str]) -> int:
+        """How many of them there is room for; one, if it would be the first of all."""
+        sizes = itertools.accumulate(map(len, texts))
+        return sum(size <= self._characters_left for size in sizes) or int(not self.runs)

@@ -9,9 +9,10 @@ Bytes that are no UTF-8 came as surrogate escapes, and go and return as those.
 """
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, repeat
 from typing import Any, NamedTuple
 
 import zstandard
@@ -21,6 +22,7 @@ LEVEL = 3  # zstd's default: a quarter of the size at some 200 MB/s
 CHUNK_BYTES_MAX = 64 * 1024 * 1024  # a chunk claiming to be larger is damaged
 
 _MICROSECOND = timedelta(microseconds=1)
+_OF_THREAD = threading.local()
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -35,6 +37,22 @@ class Line(NamedTuple):
 
 # What a Line is, without its names: a plain tuple is made in a fifth of the time, and every line of every log is one.
 PlainLine = tuple[datetime, str, str, dict[str, Any] | None]
+
+
+class Run(NamedTuple):
+    """Lines that follow each other, came at the same moment and are of the same kind. `details`: each one's `data`."""
+
+    at: datetime
+    kind: str
+    texts: Sequence[str]
+    details: Sequence[dict[str, Any] | None] | None
+
+    def part(self, start: int, end: int) -> "Run":
+        """Those from number `start` up to number `end`, counted from 0."""
+        if start == 0 and end >= len(self.texts):
+            return self
+        details = None if self.details is None else self.details[start:end]
+        return Run(self.at, self.kind, self.texts[start:end], details)
 
 
 class Packed(NamedTuple):
@@ -65,19 +83,33 @@ def pack(lines: Sequence[PlainLine]) -> Packed:
     return Packed(first_at, max(moments), characters, zstandard.ZstdCompressor(level=LEVEL).compress(raw))
 
 
-def unpack(first_at: datetime, data: bytes) -> list[Line]:
-    """The lines of a chunk whose first came at `first_at`."""
-    raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=CHUNK_BYTES_MAX)
+def unpack(first_at: datetime, data: bytes) -> list[Run]:
+    """The lines of a chunk whose first came at `first_at`, run by run: a page of them takes a fifth of the time so."""
+    raw = _decompressor().decompress(data, max_output_size=CHUNK_BYTES_MAX)
     first, _, body = raw.decode("utf-8", "surrogatepass").partition("\n")
     head = json.loads(first)
     texts = head["texts"] if "texts" in head else body.split("\n")
-    details = head.get("data", {})
-    lines: list[Line] = []
+    told = head.get("data")
+    details = None if told is None else [told.get(str(number)) for number in range(len(texts))]
+    found: list[Run] = []
+    begin = 0
     for count, offset, kind in head["runs"]:
         at = first_at + offset * _MICROSECOND
-        begin = len(lines)
-        if details:
-            lines += [Line(at, kind, texts[each], details.get(str(each))) for each in range(begin, begin + count)]
-        else:
-            lines += [Line(at, kind, text) for text in texts[begin : begin + count]]
-    return lines
+        end = begin + count
+        found.append(Run(at, kind, texts, details).part(begin, end))
+        begin = end
+    return found
+
+
+def lines_of(runs: Iterable[Run]) -> Iterator[Line]:
+    """Line by line."""
+    for at, kind, texts, details in runs:
+        yield from map(Line, repeat(at), repeat(kind), texts, repeat(None) if details is None else details)
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """This thread's own: to make one takes longer than to unpack a chunk."""
+    if not hasattr(_OF_THREAD, "decompressor"):
+        _OF_THREAD.decompressor = zstandard.ZstdDecompressor()
+    found: zstandard.ZstdDecompressor = _OF_THREAD.decompressor
+    return found

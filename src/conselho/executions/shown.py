@@ -4,7 +4,7 @@ Moments and JSON are sent as the database has them: to make values of them first
 than all the rest of a page. So rows that are shown are read by a statement of their own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Row, select, type_coerce
 
 from conselho.db.types import JsonValue, UtcDateTime, WrittenJson, WrittenMoment
 from conselho.executions import logs, states
-from conselho.executions.logs import Line, NumberedLine
+from conselho.executions.logs import NumberedLine, NumberedRun
 from conselho.executions.models import Execution, LogHead
+from conselho.executions.packing import Run
 
 _COLUMN = Execution.__table__.c
 _OTHERWISE: Mapping[str, ColumnElement[Any]] = {
@@ -63,18 +64,22 @@ def execution(row: Row[Any], waiting: Mapping[str, str]) -> dict[str, Any]:
 
 def line(numbered: NumberedLine) -> dict[str, Any]:
     """A line of a log; what is no UTF-8 is replaced."""
-    seq, (at, kind, text, data) = numbered
-    return lines([NumberedLine(seq, Line(at, kind, logs.shown(text), data))])[0]
+    seq, at, kind, text, data = numbered
+    return lines(NumberedRun(seq, Run(at, kind, [logs.shown(text)], None if data is None else [data])))[0]
 
 
-def lines(numbered: Sequence[NumberedLine]) -> list[dict[str, Any]]:
+def lines(numbered: NumberedRun) -> list[dict[str, Any]]:
     """Lines whose text is all UTF-8."""
-    return [
-        {"seq": seq, "at": at, "kind": kind, "text": text}
-        if data is None
-        else {"seq": seq, "at": at, "kind": kind, "text": text, "data": data}
-        for seq, (at, kind, text, data) in numbered
+    first_seq, (at, kind, texts, details) = numbered
+    written = moment(at)
+    found: list[dict[str, Any]] = [
+        {"seq": seq, "at": written, "kind": kind, "text": text} for seq, text in enumerate(texts, first_seq)
     ]
+    if details is not None:
+        for told, data in zip(found, details, strict=True):
+            if data is not None:
+                told["data"] = data
+    return found
 
 
 def moment(value: datetime) -> str:
