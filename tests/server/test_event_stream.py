@@ -320,8 +320,7 @@ async def test_when_the_server_stops_streams_end_at_once(settings: Settings) -> 
 @on_a_loop
 async def test_who_watches_holds_no_connection_while_nothing_happens(settings: Settings) -> None:
     async with served(settings) as desk, following(desk), following(desk):
-        pool: Any = desk.runtime.database._reader_engine.pool
-        await until(lambda: pool.checkedout() == 0)
+        await until(lambda: desk.runtime.database._readers.waiting == 0)
 
 
 @on_a_loop

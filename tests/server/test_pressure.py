@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from conselho import clock
-from conselho.db import session, waiting
+from conselho.db import reader, waiting
 from conselho.db.session import Tx, bulk
 from conselho.executions import endings, logs, queue
 from conselho.executions.models import Execution
@@ -120,7 +120,7 @@ async def test_a_full_queue_says_when_to_come_again_and_takes_the_rest(
 
 @on_a_loop
 async def test_too_many_readers_are_told_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "READS_WAITING_MAX", 0)
+    monkeypatch.setattr(reader, "READS_WAITING_MAX", 0)
     async with served(settings) as desk:
         answer = await desk.http.get("/executions")
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")

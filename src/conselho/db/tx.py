@@ -124,6 +124,9 @@ class Tx:
     def now(self, moment: datetime) -> None:
         self._now = moment
 
+    def hold_still(self) -> None:
+        """Let all that is read from here on come from one moment: for queries that a reader runs `loose`."""
+
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`, for the two files outside this room that may know."""
