@@ -8,14 +8,14 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from conselho import errors
-from conselho.db import space
+from conselho.db import engine, space
+from conselho.events import epochs, stream
 from conselho.events import log as events
 from conselho.events import retention as event_retention
-from conselho.events import stream
 from conselho.events.signals import Signals
 from conselho.executions import compaction, endings, leases, queue, search
 from conselho.executions import retention as log_retention
@@ -33,6 +33,8 @@ SEARCH_SECONDS = 5.0  # what another process changed is found after so long
 GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
 RETENTION_SECONDS = 60.0  # what is kept for days may stay a minute longer
 RETENTION_PAUSE_SECONDS = 0.05  # between its steps, so that it takes a small part of the writer's time
+EPOCH_SECONDS = 30.0  # a database that has moved is found when signals are heard again, or after so long
+CONNECTED = "connected"  # told by nobody: everybody who watches anything is woken where signals are heard again
 JITTER = 0.1  # of an interval, so that processes do not march in step
 FAILURE_WAIT_SECONDS = 2.0  # between a step that failed and the next try
 
@@ -40,9 +42,12 @@ FAILURE_WAIT_SECONDS = 2.0  # between a step that failed and the next try
 @asynccontextmanager
 async def supervised(runtime: Runtime, worker: Worker | None) -> AsyncIterator[None]:
     """Run the loops while the body runs; the worker takes up its old runs first."""
+    keeper = epochs.Keeper(runtime.database)
+    with suppress(errors.Unavailable):  # then its loop does
+        await keeper.look()  # before anything is told of this history
     if worker is not None:
         await worker.start()
-    tasks = [asyncio.ensure_future(each) for each in _loops(runtime, worker)]
+    tasks = [asyncio.ensure_future(each) for each in _loops(runtime, worker, keeper)]
     try:
         yield
     finally:
@@ -56,7 +61,7 @@ async def supervised(runtime: Runtime, worker: Worker | None) -> AsyncIterator[N
                 _log.warning("this worker could not say goodbye: %s", error.sentence)
 
 
-def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
+def _loops(runtime: Runtime, worker: Worker | None, keeper: epochs.Keeper) -> list[Awaitable[None]]:
     settings, signals = runtime.settings, runtime.signals
     patience = leases.Patience(
         lease=timedelta(seconds=settings.lease_seconds),
@@ -84,6 +89,8 @@ def _loops(runtime: Runtime, worker: Worker | None) -> list[Awaitable[None]]:
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
         *_retention(runtime),
     ]
+    if engine.is_shared(settings.url):
+        found.append(_repeat(keeper.look, signals, (CONNECTED,), EPOCH_SECONDS))
     if worker is not None:
         wake = (queue.WAKE, endings.ENDED, worker_loop.SEAT_FREE)
         found += [

@@ -123,7 +123,8 @@ class Broadcast:
     async def _read_next(self) -> bool:
         news = await self._database.read(tail.behind, self.last, tail.EVENTS_AT_ONCE)
         if news.place.epoch != self.epoch:
-            self._begin_at(news.place)
+            # Not where the news end: the other history may have come less far, and what it adds would be passed over.
+            self._begin_at(await self._database.read(tail.end))
         elif news.messages and news.messages[0].id > self.last:  # else somebody else began anew meanwhile
             self._append(Batch(self.last, news.messages))
         return len(news.messages) == tail.EVENTS_AT_ONCE

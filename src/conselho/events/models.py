@@ -30,6 +30,7 @@ class Epoch(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(36))
+    bound_to: Mapped[str | None] = mapped_column(String(100))  # where its database lives; NULL: nobody has looked yet
 
 
 class Cursor(Base):

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, bindparam, select, update
 
-from conselho import ids
 from conselho.db.session import Tx
-from conselho.events.models import Epoch
+from conselho.events import epochs
 from conselho.executions import endings, logs, states
 from conselho.executions.endings import LogEnd
 from conselho.executions.models import Execution, LogHead
@@ -37,9 +36,7 @@ def begin_anew(tx: Tx) -> Restored:
     rows = tx.execute(_OPEN.order_by(Execution.id)).all()
     for row in rows:
         _lose(tx, row)
-    name = ids.new()
-    tx.execute(update(Epoch).values(name=name))
-    return Restored(len(rows), name)
+    return Restored(len(rows), epochs.begin(tx))
 
 
 def _lose(tx: Tx, row: Row[tuple[str, int, str]]) -> None:
