@@ -219,6 +219,10 @@ class House:
         """A server that ends, or freezes, at a point of `dying_server.py`, after it listens. Raises: ServerDied."""
         return self._start((), (point, how))
 
+    def serve_busy(self, executions: int) -> Server:
+        """A server that makes so many executions as soon as its events are watched, and runs none."""
+        return self._start(("--no-worker",), None, executions)
+
     def gate(self) -> agents.Gate:
         """A place where runs wait for the test."""
         self._gates.append(agents.Gate(self.scratch / f"gate-{len(self._gates)}"))
@@ -262,13 +266,13 @@ class House:
             gate.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def _start(self, extra: tuple[str, ...], death: tuple[str, str] | None) -> Server:
+    def _start(self, extra: tuple[str, ...], death: tuple[str, str] | None, busy: int = 0) -> Server:
         reading, writing = os.pipe()
         log = self.data_dir / f"server-{len(self.servers)}.log"
         with log.open("wb") as written, os.fdopen(reading, "rb") as ready:
             try:
                 arguments = [*self.arguments, *extra]
-                process = self._nursery.bear(arguments, self.environment, writing, written.fileno(), death)
+                process = self._nursery.bear(arguments, self.environment, writing, written.fileno(), death, busy)
             finally:
                 os.close(writing)
             server = Server(process, self.socket_path, log)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from conselho.cli import main as main_command
-from tests.acceptance import dying_server
+from tests.acceptance import busy_server, dying_server
 
 REPOSITORY = Path(__file__).parents[2]
 ORDER_BYTES_MAX = 65_536
@@ -77,9 +77,13 @@ class Nursery:
         ready: int,
         log: int,
         death: tuple[str, str] | None,
+        busy: int = 0,
     ) -> Child:
-        """Start `conselho serve`, which says on `ready` that it listens; `death` is a point and how to end there."""
-        order = {"arguments": list(arguments), "environment": dict(environment), "death": death}
+        """Start `conselho serve`, which says on `ready` that it listens.
+
+        `death` is a point and how to end there; `busy` is how many executions it makes by itself.
+        """
+        order = {"arguments": list(arguments), "environment": dict(environment), "death": death, "busy": busy}
         return Child(self, int(self.ask(order, ready, log)))
 
     def ask(self, order: Mapping[str, object], *descriptors: int) -> int:
@@ -144,6 +148,8 @@ def become_server(wire: socket.socket, order: dict[str, Any], ready: int, log: i
     os.close(log)
     if order["death"]:
         dying_server.arm(*order["death"])
+    if order["busy"]:
+        busy_server.arm(order["busy"])
     sys.exit(main_command.run(["serve", "--ready-fd", str(ready), *order["arguments"]]))
 
 
