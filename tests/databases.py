@@ -150,15 +150,15 @@ def _answers(url: str) -> bool:
 
 def _private(shared: Path, *, is_worker: bool) -> str | None:
     """The URL of the run's own server, started by whichever worker comes first; None if it cannot be."""
-    initdb = _initdb()
-    if initdb is None:
+    program = initdb()
+    if program is None:
         return None
     with (shared / "postgres-server.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         file = shared / "postgres-server.url"
         if not file.exists():
             controller = os.getppid() if is_worker else os.getpid()
-            file.write_text(_start(controller, initdb.parent))
+            file.write_text(_start(controller, program.parent))
         return file.read_text() or None
 
 
@@ -178,7 +178,7 @@ def _start(controller: int, programs: Path) -> str:
     return url
 
 
-def _initdb() -> Path | None:
+def initdb() -> Path | None:
     """The newest PostgreSQL that is installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parent.parent.name.zfill(4))
     if found:

@@ -19,7 +19,7 @@ class Proxy:
 
     def __init__(self, url: str) -> None:
         address = make_url(url)
-        self._server = (address.host or "127.0.0.1", address.port or 5432)
+        self._server = _door(url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._port = self._listener.getsockname()[1]
         self.url = (
@@ -65,6 +65,10 @@ class Proxy:
     def restore(self) -> None:
         self._refusing = self._stalling = self._frozen = False
         self.cut()
+
+    def lead_to(self, url: str) -> None:
+        """Lead whoever connects from now on to the server of another URL."""
+        self._server = _door(url)
 
     def cut_at(self, word: bytes, *, delivered: bool) -> None:
         """Cut, once, where a client says `word`: before the server hears it, or before its answer is passed on."""
@@ -126,6 +130,11 @@ class Proxy:
             server.sendall(data)
             server.recv(CHUNK_BYTES)  # the server has answered, so it is done
         return True
+
+
+def _door(url: str) -> tuple[str, int]:
+    address = make_url(url)
+    return address.host or "127.0.0.1", address.port or 5432
 
 
 def _shut(end: socket.socket) -> None:
