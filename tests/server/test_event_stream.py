@@ -1,12 +1,11 @@
 """Events as server-sent messages: each once, in order, whatever is cut, pruned or restored in between."""
 
 import asyncio
-import json
 import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,26 +13,19 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from conselho import clock, ids
+from conselho import clock, ids, supervisor
 from conselho.db.session import Tx
-from conselho.events import broadcast, log, retention, sse, stream, tail
+from conselho.events import broadcast, log, retention, sse, stream, tail, views
 from conselho.events.models import Cursor, Epoch
+from conselho.events.tail import News
 from conselho.executions import logs
 from conselho.settings import Settings
 from tests.executions.making import make_running
 from tests.looping import on_a_loop, until
 from tests.server.desk import PATIENCE_SECONDS, Desk, served
+from tests.server.hearing import Message, messages
 
 LIFE = ["execution.queued", "execution.claimed", "execution.started", "execution.finished"]
-
-
-@dataclass(frozen=True)
-class Message:
-    """One server-sent message. `event` None: it only says how far the stream has come."""
-
-    event: str | None
-    id: str | None
-    data: Any
 
 
 @asynccontextmanager
@@ -49,17 +41,6 @@ async def following(desk: Desk, after: str | None = None, **query: str) -> Async
         heard = messages(answer)
         assert (await anext(heard)).event is None
         yield heard
-
-
-async def messages(answer: httpx.Response) -> AsyncIterator[Message]:
-    rest = b""
-    async for piece in answer.aiter_bytes():
-        *whole, rest = (rest + piece).split(b"\n\n")
-        for block in whole:
-            fields = dict(line.split(b": ", 1) for line in block.split(b"\n"))
-            data = json.loads(fields[b"data"]) if b"data" in fields else None
-            event = fields[b"event"].decode() if b"event" in fields else None
-            yield Message(event, fields[b"id"].decode() if b"id" in fields else None, data)
 
 
 async def happen(desk: Desk, *words: str, kind: str = "card.moved") -> None:
@@ -251,6 +232,26 @@ async def test_without_a_single_signal_events_are_found_by_looking(settings: Set
         async with following(desk) as heard:
             await happen(desk, "unannounced")
             assert await words_heard(heard, 1) == ["unannounced"]
+
+
+@on_a_loop
+async def test_a_view_that_fails_holds_up_nobody_who_watches_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FAILURE_WAIT_SECONDS", 3600.0)  # who is held up by it is so for good
+    tries: list[int] = []
+
+    def fail(tx: Tx, after: int, limit: int) -> News:
+        tries.append(after)
+        raise ZeroDivisionError
+
+    async with served(settings) as desk, following(desk) as heard:
+        failing = desk.runtime.broadcast.beside(replace(views.PLAIN, behind=fail))
+        async with failing.watched():
+            for word in ("one", "two", "three"):
+                await happen(desk, word)
+                assert await words_heard(heard, 1) == [word]
+            assert tries
 
 
 @pytest.mark.parametrize(

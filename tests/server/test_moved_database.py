@@ -6,7 +6,8 @@ import pytest
 from conselho.settings import Settings
 from tests.looping import on_a_loop, until
 from tests.server.desk import Desk, served
-from tests.server.test_event_stream import Message, following, happen, now, words_heard
+from tests.server.hearing import Message
+from tests.server.test_event_stream import following, happen, now, words_heard
 
 LOST = 5
 

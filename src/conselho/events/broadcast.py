@@ -4,33 +4,39 @@ One reader a process tails the table and appends what it finds to a bounded ring
 nothing else: no queue, no copy. One that falls behind the ring reads pages from the table; nobody waits for it. The
 reader publishes only what it has read from the table, so everybody sees the order of commits, whoever wrote.
 
-While nobody watches nothing is read.
+A ring shows one view of the events (`views.py`); one that shows another stands beside it and is read with it. While
+nobody watches a ring nothing is read for it.
 """
 
 import asyncio
+import logging
 from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from conselho import errors
 from conselho.db.session import Database
-from conselho.events import tail
+from conselho.events import tail, views
 from conselho.events.messages import Message
 from conselho.events.places import Place
 from conselho.events.topics import Topics
+from conselho.events.views import View
 
 RING_EVENTS_MAX = 10_000
 RING_BYTES_MAX = 16 * 1024 * 1024
 FILTERS_MAX = 32  # different sets of topics for which a batch is kept joined
 
+_log = logging.getLogger(__name__)
+
 
 class Batch:
-    """Events that were read together: those behind `before`, up to `last`."""
+    """Events that were read together: those behind `before`, up to `last`, which a view may pass over."""
 
     __slots__ = ("_joined", "before", "last", "messages", "size_bytes")
 
-    def __init__(self, before: int, messages: list[Message]) -> None:
+    def __init__(self, before: int, last: int, messages: list[Message]) -> None:
         self.before = before
-        self.last = messages[-1].id
+        self.last = last
         self.messages = messages
         self.size_bytes = sum(len(each.data) for each in messages)
         self._joined: dict[Topics, bytes] = {}
@@ -55,8 +61,10 @@ def joined(messages: list[Message], topics: Topics) -> bytes:
 class Broadcast:
     """The ring, and who waits for what is appended to it. Lives on the event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, view: View = views.PLAIN) -> None:
+        self.view = view
         self._database = database
+        self._beside: list[Broadcast] = []
         self._batches: list[Batch] = []
         self._ends: list[int] = []  # `last` of each batch
         self._events = self._bytes = 0
@@ -65,24 +73,30 @@ class Broadcast:
         self._beginning = asyncio.Lock()
         self.epoch = ""
         self.last = 0  # everything up to it is in the ring, or was
-        self.beats = 0
+        self._pulse = self.beats = 0
 
     @property
     def place(self) -> Place:
         """How far it has read."""
-        return Place(self.epoch, self.last)
+        return self.view.place(self.epoch, self.last)
 
     @property
     def watching(self) -> int:
         """How many watch."""
         return self._watching
 
+    def beside(self, view: View) -> "Broadcast":
+        """Another ring, of the same events in another view: it is read and beats whenever this one does."""
+        ring = Broadcast(self._database, view)
+        self._beside.append(ring)
+        return ring
+
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Have events read while the body runs; `place` is true from here on."""
         async with self._beginning:
             if not self._watching:
-                self._begin_at(await self._database.read(tail.end))
+                self._begin_at(await self._database.read(self.view.end))
             self._watching += 1
         try:
             yield
@@ -90,18 +104,25 @@ class Broadcast:
             self._watching -= 1
 
     async def read_next(self) -> bool:
-        """Append what the table has more; True if there may be still more."""
-        if not self._watching:
-            return False
-        try:
-            return await self._read_next()
-        finally:
-            self._wake()  # also where the database is away: the server may be stopping
+        """Append what the table has more, also to the rings beside; True if there may be still more."""
+        beside = [each for each in self._beside if each._watching]
+        if not beside:
+            return await self._read()
+        own, *others = await asyncio.gather(
+            self._read(), *(each._read_or_tell() for each in beside), return_exceptions=True
+        )
+        if isinstance(own, BaseException):
+            raise own
+        return own or any(each is True for each in others)
 
     def beat(self) -> None:
         """Let everybody look, also where nothing happened."""
-        self.beats += 1
-        self._wake()
+        self._pulse += 1
+        if self._pulse % self.view.beats == 0:
+            self.beats += 1
+            self._wake()
+        for each in self._beside:
+            each.beat()
 
     def next_after(self, place: int) -> Batch | None:
         """The batch that holds the event behind `place`; None: there is none yet, or it has left the ring."""
@@ -120,14 +141,33 @@ class Broadcast:
         self._waiting.append(waiter)
         return waiter
 
+    async def _read(self) -> bool:
+        if not self._watching:
+            return False
+        try:
+            return await self._read_next()
+        finally:
+            self._wake()  # also where the database is away: the server may be stopping
+
+    async def _read_or_tell(self) -> bool:
+        """`_read`, where it fails with the next look as the next try: who watches another ring waits for nobody."""
+        try:
+            return await self._read()
+        except errors.Unavailable as error:
+            _log.warning("a view of the events waits: %s", error.sentence)
+        except Exception:  # noqa: BLE001 - what a view cannot bear must not hold up the others
+            _log.exception("a view of the events failed and is tried again")
+        return False
+
     async def _read_next(self) -> bool:
-        news = await self._database.read(tail.behind, self.last, tail.EVENTS_AT_ONCE)
+        before = self.last
+        news = await self._database.read(self.view.behind, before, tail.EVENTS_AT_ONCE)
         if news.place.epoch != self.epoch:
             # Not where the news end: the other history may have come less far, and what it adds would be passed over.
-            self._begin_at(await self._database.read(tail.end))
-        elif news.messages and news.messages[0].id > self.last:  # else somebody else began anew meanwhile
-            self._append(Batch(self.last, news.messages))
-        return len(news.messages) == tail.EVENTS_AT_ONCE
+            self._begin_at(await self._database.read(self.view.end))
+        elif news.place.id > before == self.last:  # else somebody else began anew meanwhile
+            self._append(Batch(before, news.place.id, news.messages))
+        return news.may_go_on
 
     def _begin_at(self, place: Place) -> None:
         self._batches.clear()
@@ -136,6 +176,9 @@ class Broadcast:
         self.epoch, self.last = place.epoch, place.id
 
     def _append(self, batch: Batch) -> None:
+        if self._batches and not batch.messages:  # else a view that tells little would fill the ring with nothing
+            self._batches[-1].last = self._ends[-1] = self.last = batch.last
+            return
         self._batches.append(batch)
         self._ends.append(batch.last)
         self._events += len(batch.messages)

@@ -34,15 +34,20 @@ def shown(epoch: str, entry: Entry) -> dict[str, Any]:
 
 
 def encoded(epoch: str, entries: Sequence[Entry]) -> list[Message]:
-    """Messages of events; JSON has no line break in it, so `data` is one line."""
+    """Messages of events, each as it is."""
     return [
         Message(
             entry.id,
             topics.of_kind(entry.kind),
-            f"id: {epoch}-{entry.id}\nevent: {entry.kind}\ndata: {_ENCODER.encode(shown(epoch, entry))}\n\n".encode(),
+            message(f"{epoch}-{entry.id}", entry.kind, shown(epoch, entry)),
         )
         for entry in entries
     ]
+
+
+def message(place: Place | str, event: str, data: dict[str, Any]) -> bytes:
+    """A message behind which `place` has been come to; JSON has no line break in it, so `data` is one line."""
+    return f"id: {place}\nevent: {event}\ndata: {_ENCODER.encode(data)}\n\n".encode()
 
 
 def begin(place: Place, retry_milliseconds: int) -> bytes:
@@ -57,5 +62,4 @@ def beat(place: Place) -> bytes:
 
 def reset(place: Place, reason: str) -> bytes:
     """That what comes next does not follow on what was seen: load the snapshot again. The stream goes on from here."""
-    told = _ENCODER.encode({"reason": reason, "as_of": str(place)})
-    return f"id: {place}\nevent: reset\ndata: {told}\n\n".encode()
+    return message(place, "reset", {"reason": reason, "as_of": str(place)})

@@ -3,20 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from conselho import errors
-from conselho.db.session import Database, Tx
-from conselho.events import cursors, log, messages, places, sse, stream, tail, topics
-from conselho.events.broadcast import Broadcast
-from conselho.events.lines import Lines, ReadLines
+from conselho.db.session import Tx
+from conselho.events import cursors, log, messages, places, sse, tail, topics
+from conselho.events.doors import Found
 from conselho.events.moments import Moment, check_moment
 from conselho.events.places import Place
-from conselho.events.signals import Signals
 from conselho.events.topics import Topics
-from conselho.events.watchers import Watchers
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 
@@ -45,25 +42,9 @@ class EventPage(BaseModel):
     as_of: Annotated[str, Field(description="behind what this page looked at: where a stream goes on")]
 
 
-class _Doors:
-    """What the requests of this room need of the process."""
-
-    def __init__(self, request: Request) -> None:
-        state = request.app.state
-        self.database: Database = state.database
-        self.signals: Signals = state.signals
-        self.broadcast: Broadcast = state.broadcast
-        self.watchers: Watchers = state.watchers
-        self.read_lines: ReadLines = state.read_lines
-
-
-async def _doors(request: Request) -> _Doors:
-    return _Doors(request)
-
-
 @router.get("", response_model=EventPage, responses=errors.documented(errors.Gone), summary="Read events")
 async def read(
-    doors: Annotated[_Doors, Depends(_doors)],
+    doors: Found,
     after: Annotated[str | None, _AFTER] = None,
     since: Annotated[Moment | None, Query(description="in place of `after`: what happened then or later")] = None,
     wanted: Annotated[str | None, _TOPICS] = None,
@@ -89,8 +70,7 @@ async def read(
     summary="Follow events",
 )
 async def follow(
-    request: Request,
-    doors: Annotated[_Doors, Depends(_doors)],
+    doors: Found,
     after: Annotated[str | None, _AFTER] = None,
     wanted: Annotated[str | None, _TOPICS_AND_LOGS] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="wins over `after`")] = None,
@@ -103,12 +83,8 @@ async def follow(
     again, and go on.
     """
     begins = last_event_id or after
-    place, asked = None if not begins else places.parse(begins), topics.parse(wanted)
-    lines = Lines(doors.signals, doors.read_lines, asked.logs)
-    following = stream.follow(
-        doors.broadcast, doors.database, place, asked.topics, lines, lambda: doors.signals.is_closing
-    )
-    return await doors.watchers.begin(request, following)
+    place = None if not begins else places.parse(begins)
+    return await doors.follow(doors.broadcast, place, topics.parse(wanted))
 
 
 def _page(tx: Tx, begins: Place | datetime | None, asked: Topics, limit: int) -> dict[str, Any]:

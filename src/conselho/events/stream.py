@@ -33,13 +33,14 @@ async def follow(
 
     Raises: errors.NotFound, before the first message, for a log that there is not.
     """
+    view = broadcast.view
     until = clock.monotonic() + STREAM_SECONDS * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
     async with broadcast.watched():
         with lines:
             place = after or broadcast.place
             backlog = await lines.next()  # of a log that there is not nothing is sent at all
             yield messages.begin(place, random.randint(*RETRY_MILLISECONDS)) + backlog  # noqa: S311 - no secret
-            if not broadcast.follows(place) and (reason := await database.read(tail.why_not, place)) is not None:
+            if not broadcast.follows(place) and (reason := await database.read(view.why_not, place)) is not None:
                 place = broadcast.place
                 yield messages.reset(place, reason)
             beats, epoch, seen = broadcast.beats, place.epoch, place.id
@@ -48,7 +49,7 @@ async def follow(
                     if clock.monotonic() > until:
                         return
                     beats = broadcast.beats
-                    data = messages.beat(Place(epoch, seen))
+                    data = view.beat(view.place(epoch, seen))
                     lines.look()
                 elif broadcast.epoch != epoch:
                     epoch, seen = broadcast.epoch, broadcast.last
@@ -57,7 +58,7 @@ async def follow(
                     data = batch.since(seen, topics)
                     seen = batch.last
                 elif seen < broadcast.last:
-                    data, place = await _from_the_table(database, Place(epoch, seen), topics, broadcast)
+                    data, place = await _from_the_table(database, view.place(epoch, seen), topics, broadcast)
                     epoch, seen = place.epoch, place.id
                 elif lines.is_stale:
                     data = await lines.next()
@@ -72,10 +73,11 @@ async def _from_the_table(
     database: Database, place: Place, topics: Topics, broadcast: Broadcast
 ) -> tuple[bytes, Place]:
     """What the ring does not hold any more, a page of it."""
-    if (reason := await database.read(tail.why_not, place)) is not None:
+    view = broadcast.view
+    if (reason := await database.read(view.why_not, place)) is not None:
         now = broadcast.place
         return messages.reset(now, reason), now
-    news = await database.read(tail.behind, place.id, tail.EVENTS_AT_ONCE)
+    news = await database.read(view.behind, place.id, tail.EVENTS_AT_ONCE)
     if news.place.epoch != place.epoch:  # another has begun in between: the next look says so
         return b"", place
     return joined(news.messages, topics), news.place

@@ -14,10 +14,11 @@ PRUNED = "pruned"  # whose cursor stands where retention has come to: up to it e
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Events behind the place that was asked for; `place`: where all of them end."""
+    """Events behind the place that was asked for; `place`: where all of them end, also those that are not told."""
 
     place: Place
     messages: list[Message]
+    may_go_on: bool  # there were as many as were asked for
 
 
 def end(tx: Tx) -> Place:
@@ -29,7 +30,8 @@ def behind(tx: Tx, after: int, limit: int) -> News:
     """The next events, at most `limit`."""
     epoch = log.epoch(tx)
     entries = log.read_after(tx, after, limit)
-    return News(Place(epoch, entries[-1].id if entries else after), messages.encoded(epoch, entries))
+    place = Place(epoch, entries[-1].id if entries else after)
+    return News(place, messages.encoded(epoch, entries), len(entries) == limit)
 
 
 def why_not(tx: Tx, place: Place) -> str | None:
