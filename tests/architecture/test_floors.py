@@ -38,6 +38,7 @@ def test_the_floors_hold() -> None:
         ("executions/states.py", "from conselho.worker import shim"),
         ("clock.py", "from conselho import errors"),
         ("events/log.py", "from conselho.providers import registry"),
+        ("supervisor.py", "from conselho.legacy import events"),
         ("worker/run.py", "def late() -> None:\n    from conselho.server import app"),
     ],
 )

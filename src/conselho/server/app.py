@@ -14,6 +14,7 @@ from conselho.events.watchers import Watchers
 from conselho.executions import log_routes as logs
 from conselho.executions import log_stream
 from conselho.executions import routes as executions
+from conselho.legacy import events as councilor_events
 from conselho.runtime import Runtime
 from conselho.server import contract, health, presence, problems, web
 from conselho.server.bodies import Bodies
@@ -41,6 +42,7 @@ def create(
     app.state.database = runtime.database
     app.state.signals = runtime.signals
     app.state.broadcast = runtime.broadcast
+    app.state.councilor_ring = runtime.broadcast.beside(councilor_events.VIEW)
     app.state.watchers = Watchers(runtime.settings.streams_per_client_max)
     app.state.read_lines = partial(log_stream.among_events, runtime.database)
     app.state.worker = worker
@@ -67,7 +69,8 @@ def _doors() -> FastAPI:
     )
     problems.install(app)
     rooms = (agents.router, executions.router, logs.router, events.router)
-    for router in (health.router, presence.router, web.router, *rooms):
+    older = (councilor_events.router,)
+    for router in (health.router, presence.router, web.router, *rooms, *older):
         app.include_router(router)
     return app
 
