@@ -73,7 +73,7 @@ def test_a_row_is_written_as_json_without_a_detour(
 
     found = moments_database.fetch(lambda tx: tuple(tx.execute(select(*columns)).one())).result(10)
 
-    assert json.loads(orjson.dumps(found)) == [written, data]
+    assert json.loads(orjson.dumps(found, option=orjson.OPT_UTC_Z)) == [written, data]
 
 
 def test_a_moment_without_a_zone_is_refused(moments_database: Database) -> None:

@@ -164,18 +164,19 @@ class _Reading(Tx):
         if seat.deadline is not None:
             seat.deadline.at = ends_at
 
-    def hold_still(self) -> None:
+    def hold_still(self) -> bool:
         if self._is_still:
-            return
+            return True
         try:
             if not self._connection.in_transaction():
                 self._connection.begin()
             if self._postgres:
                 self._driver.execute("BEGIN")
-        except Exception as error:
+        except Exception as error:  # passed on: it is only remembered that the connection is not to be used again
             self.failure = error
             raise
         self._is_still = True
+        return False
 
     def execute(self, statement: Executable, parameters: Parameters | None = None) -> CursorResult[Any]:
         if clock.monotonic() > self._ends_at:

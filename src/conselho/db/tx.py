@@ -124,8 +124,12 @@ class Tx:
     def now(self, moment: datetime) -> None:
         self._now = moment
 
-    def hold_still(self) -> None:
-        """Let all that is read from here on come from one moment: for queries that a reader runs `loose`."""
+    def hold_still(self) -> bool:
+        """Let all that is read from here on come from one moment; True if it did already.
+
+        Only for queries that a reader runs `loose`: whoever writes sees what is committed, statement by statement.
+        """
+        return False
 
     @property
     def dialect(self) -> str:

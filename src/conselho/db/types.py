@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, DateTime, Dialect, String, Text
+from sqlalchemy import JSON, ColumnElement, DateTime, Dialect, String, Text, cast, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -45,8 +45,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-class WrittenMoment(TypeDecorator[str]):
-    """A stored moment, read as it is told to others: RFC 3339 in UTC, without a fraction that is none."""
+class WrittenMoment(TypeDecorator[Any]):
+    """A stored moment, read as it is put into JSON: RFC 3339 in UTC, or a `datetime` for orjson with OPT_UTC_Z."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -55,9 +55,9 @@ class WrittenMoment(TypeDecorator[str]):
         """As it is stored."""
         return UtcDateTime().load_dialect_impl(dialect)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:  # noqa: ARG002
-        """SQLite's text is nearly that."""
-        return _without_fraction if dialect.name == "sqlite" else _in_utc
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:  # noqa: ARG002
+        """SQLite's text is nearly that; a PostgreSQL session of ours speaks UTC."""
+        return _without_fraction if dialect.name == "sqlite" else None
 
 
 class WrittenJson(TypeDecorator[Any]):
@@ -66,17 +66,17 @@ class WrittenJson(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002
-        """SQLite has it as text, which need not be parsed; PostgreSQL's driver has parsed it."""
-        return _as_fragment if dialect.name == "sqlite" else None
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """As text, which need not be parsed."""
+        return type_coerce(cast(column, Text), self)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+        """The text is JSON already."""
+        return _as_fragment
 
 
 def _without_fraction(value: str | None) -> str | None:
     return value and value.replace(".000000Z", "Z")
-
-
-def _in_utc(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _as_fragment(value: str | None) -> orjson.Fragment | None:

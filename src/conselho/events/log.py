@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, Text, bindparam, cast, func, select, update
 
 from conselho.db.many import ManyRows
 from conselho.db.session import Sink, Tx
@@ -22,7 +22,9 @@ PAGE_MAX = 1000  # events read at once: a page is at most some hundred KB
 _ROWS = ManyRows(Event, ("at", "kind", "execution_id", "data"))
 _EPOCH = select(Epoch.name)
 _LAST_ID = select(func.coalesce(func.max(Event.id), 0))
-_CURSOR = select(Epoch.name, _LAST_ID.scalar_subquery())
+# Where the log stands, as programs outside name it: `<epoch>-<id>`.
+CURSOR = select(Epoch.name + "-" + cast(_LAST_ID.scalar_subquery(), Text)).scalar_subquery()
+_CURSOR = select(CURSOR)
 _AT_OR_BELOW = select(Event.id, Event.at).where(Event.id <= bindparam("at_most")).order_by(Event.id.desc()).limit(1)
 _SUBJECTS = (
     select(Event.id, Event.kind, Event.execution_id)
@@ -97,9 +99,9 @@ def epoch(tx: Tx) -> str:
 
 
 def cursor(tx: Tx) -> str:
-    """Where the log stands, as programs outside name it: `<epoch>-<id>`."""
-    name, last = tx.execute(_CURSOR).one()
-    return f"{name}-{last}"
+    """Where the log stands, as CURSOR."""
+    found: str = tx.execute(_CURSOR).scalar_one()
+    return found
 
 
 def probe(tx: Tx) -> None:

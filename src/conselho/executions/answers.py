@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import bindparam, func, select
 
-from conselho.db.session import Tx
+from conselho.db.session import Tx, loose
 from conselho.events import log as events
 from conselho.events.models import Event
 from conselho.executions import queries, shown
@@ -149,11 +149,11 @@ def encode(value: Any) -> bytes:
         return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
+@loose
 def one(tx: Tx, execution_id: str) -> bytes:
     """An execution as it is now, encoded. Raises: errors.NotFound."""
-    as_of = events.cursor(tx)
     row = queries.one(tx, execution_id, shown.ROWS)
-    return encode(shown.execution(row, queries.waiting(tx, [row])) | {"as_of": as_of})
+    return encode(shown.execution(row, queries.waiting(tx, [row])) | {"as_of": row.as_of})
 
 
 def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> bytes:
@@ -168,10 +168,13 @@ def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> b
     return encode(shown.execution(row, {}) | _UNBEGUN | asked | {"as_of": as_of})
 
 
+@loose
 def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
     """A page of executions, as many as go into PAGE_BYTES_MAX. Raises: errors.Invalid."""
-    as_of = events.cursor(tx)
     found = queries.page(tx, which, limit, after, shown.ROWS)
+    if not found.rows and not tx.hold_still():  # where nothing was found something may come before it is asked when
+        found = queries.page(tx, which, limit, after, shown.ROWS)
+    as_of = found.rows[0].as_of if found.rows else events.cursor(tx)
     waiting = queries.waiting(tx, found.rows)
     items: list[bytes] = []
     size = 0

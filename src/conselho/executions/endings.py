@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Integer, Row, bindparam, delete, or_, select, update
 
 from conselho import errors, ids
-from conselho.db.session import Tx, at_once
+from conselho.db.session import Tx, at_once, loose
 from conselho.events import log as events
 from conselho.executions import counters, states
 from conselho.executions.models import Execution, Lane, LogHead
@@ -169,6 +169,7 @@ def request_cancel(tx: Tx, execution_id: str) -> Status:
     return status
 
 
+@loose
 def state(tx: Tx, execution_id: str) -> tuple[Status, int] | None:
     """The status of an execution and the fence in force, None where there is none."""
     row = tx.execute(_STATE, {"run_id": execution_id}).one_or_none()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from conselho import errors, ids
-from conselho.db.session import Tx
+from conselho.db.session import Tx, loose
 from conselho.executions import answers, logs, shown
 from conselho.executions.logs import NumberedLine, NumberedRun
 
@@ -31,6 +31,7 @@ class Wish:
     q: str | None = None
 
 
+@loose
 def page(tx: Tx, execution_id: str, wish: Wish) -> bytes:
     """A page of a log, encoded. Raises: errors.NotFound."""
     is_search = wish.kind is not None or wish.q is not None

@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncGenerator
 
 from conselho import clock
-from conselho.db.session import Database, Tx
+from conselho.db.session import Database, Tx, loose
 from conselho.events import stream
 from conselho.events.signals import Signals
 from conselho.executions import answers, logs, patience, shown
@@ -60,6 +60,7 @@ async def among_events(database: Database, execution_id: str, after: int) -> tup
     return portion
 
 
+@loose
 def _messages(tx: Tx, execution_id: str, after: int) -> tuple[bytes, int] | None:
     lines = logs.read_after(tx, execution_id, after)
     if not lines:
@@ -68,6 +69,7 @@ def _messages(tx: Tx, execution_id: str, after: int) -> tuple[bytes, int] | None
     return b"".join(told), lines[-1].seq
 
 
+@loose
 def _messages_without_ids(tx: Tx, execution_id: str, after: int) -> tuple[bytes, int] | None:
     lines = logs.read_after(tx, execution_id, after)
     if not lines:

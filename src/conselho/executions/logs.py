@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, insert, select, update
 
-from conselho.db.session import Tx, bulk
+from conselho.db.session import Tx, bulk, loose
 from conselho.executions import packing
 from conselho.executions.models import Execution, LogChunk, LogHead
 from conselho.executions.packing import CODEC, Line, PlainLine, Run
@@ -155,6 +155,7 @@ def append(tx: Tx, *chunks: Chunk) -> bool:
     return True
 
 
+@loose
 def head(tx: Tx, execution_id: str) -> Head:
     """Where the log ends; Head(0, 0) where nothing was logged yet."""
     row = tx.execute(_HEAD, {"run_id": execution_id}).one_or_none()

@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, case, func, select, tuple_
 
 from conselho import errors, ids
 from conselho.agents import limits
+from conselho.db.among import among
 from conselho.db.fulltext import Phrase
-from conselho.db.session import Tx
+from conselho.db.session import Tx, loose
 from conselho.db.types import UtcDateTime
 from conselho.events.moments import check_moment
 from conselho.executions import queue, search, states, words
@@ -28,11 +29,16 @@ from conselho.executions.states import Status
 PAGE_MAX = 200
 VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
 
-_COLUMNS = (*Execution.__table__.c, LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes"))
-ROWS = select(*_COLUMNS).outerjoin(LogHead, LogHead.execution_id == Execution.id)
-_CROWDED = select(queue.LANE.c.execution_id, queue.LANE.c.key).where(
-    queue.LANE.c.execution_id.in_(bindparam("ids", expanding=True)), queue.IS_CROWDED
+_CROWDED = (
+    select(func.min(queue.LANE.c.key)).where(queue.LANE.c.execution_id == Execution.id, queue.IS_CROWDED)
+).scalar_subquery()
+# Beside an execution's own columns: how far its log goes while it runs, and the lane that a queued one waits for.
+BESIDE = (
+    LogHead.last_seq.label("live_lines"),
+    LogHead.bytes.label("live_bytes"),
+    case((and_(Execution.status == Status.QUEUED, Execution.lanes.is_not(None)), _CROWDED)).label("crowded_lane"),
 )
+ROWS = select(*Execution.__table__.c, *BESIDE).outerjoin(LogHead, LogHead.execution_id == Execution.id)
 _NO_CURSOR = "this cursor is none: begin again without it"
 _PLACE = tuple_(Execution.created_at, Execution.id)
 _COLUMN = Execution.__table__.c
@@ -70,6 +76,7 @@ class Page:
     next: str | None
 
 
+@loose
 def one(tx: Tx, execution_id: str, rows: Select[Any] = ROWS) -> Row[Any]:
     """The row of an execution, with the columns of `rows`. Raises: errors.NotFound."""
     # What is no id is nobody's; one database would say so, the other would break at a NUL in it.
@@ -79,6 +86,7 @@ def one(tx: Tx, execution_id: str, rows: Select[Any] = ROWS) -> Row[Any]:
     return row
 
 
+@loose
 def page(tx: Tx, which: Filter, limit: int, after: str | None = None, rows: Select[Any] = ROWS) -> Page:
     """A page of executions, with the columns of `rows`. Raises: errors.Invalid for a filter or cursor that is none.
 
@@ -108,12 +116,8 @@ def cursor_at(created_at: datetime | str, execution_id: str) -> str:
 
 
 def waiting(tx: Tx, rows: Sequence[Row[Any]]) -> dict[str, str]:
-    """Why each queued one of `rows` is not started, by id: one query whatever their number."""
-    queued = [row for row in rows if row.status == Status.QUEUED]
-    if not queued:
-        return {}
-    crowded = _crowded(tx, [row.id for row in queued])
-    return {row.id: _why(tx, row, crowded.get(row.id)) for row in queued}
+    """Why each queued one of `rows` is not started, by id."""
+    return {row.id: _why(tx, row) for row in rows if row.status == Status.QUEUED}
 
 
 def count_open(tx: Tx) -> int:
@@ -123,16 +127,12 @@ def count_open(tx: Tx) -> int:
     return found
 
 
-def _crowded(tx: Tx, execution_ids: list[str]) -> dict[str, str]:
-    return {row.execution_id: row.key for row in tx.execute(_CROWDED, {"ids": execution_ids})}
-
-
-def _why(tx: Tx, row: Row[Any], lane: str | None) -> str:
+def _why(tx: Tx, row: Row[Any]) -> str:
     if row.not_before is not None and row.not_before > tx.now:
         until = f"{row.not_before:%Y-%m-%d %H:%M:%S} UTC"
         return f"{row.waiting_for}, tried again at {until}" if row.waiting_for else f"its time, {until}"
-    if lane is not None:
-        return f"room in {lane}"
+    if row.crowded_lane is not None:
+        return f"room in {row.crowded_lane}"
     return "a free seat"
 
 
@@ -177,7 +177,7 @@ def _page(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
 def _those(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
     """The statement of the rows of some keys, as far as they fulfil these filters."""
     joined = rows.join(Searched, Searched.execution_id == Execution.id).order_by(Searched.key.desc())
-    return joined.where(Searched.key.in_(bindparam("keys", expanding=True)), *_conditions(names))
+    return joined.where(among(Searched.__table__.c.key, "keys"), *_conditions(names))
 
 
 def _conditions(names: frozenset[str]) -> Iterator[ColumnElement[bool]]:
@@ -208,6 +208,7 @@ def _found(
     """
     if not phrases:
         return []
+    tx.hold_still()
     marks = {column: getattr(which, name) for name, column in _equal(which)}
     at_least = search.KEY_MIN if which.since is None else search.key_at(which.since)
     below = search.KEY_MAX if which.until is None else search.key_behind(which.until)

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, type_coerce
 
 from conselho.db.types import JsonValue, UtcDateTime, WrittenJson, WrittenMoment
-from conselho.executions import logs, states
+from conselho.events import log as events
+from conselho.executions import logs, queries, states
 from conselho.executions.logs import NumberedLine, NumberedRun
 from conselho.executions.models import Execution, LogHead
-from conselho.executions.packing import Run
 
 _COLUMN = Execution.__table__.c
 _OTHERWISE: Mapping[str, ColumnElement[Any]] = {
@@ -42,9 +42,9 @@ def _column(name: str) -> ColumnElement[Any]:
     return type_coerce(column, WrittenJson()).label(name) if column.type is JsonValue else column
 
 
-ROWS = select(
-    *(_column(name) for name in FIELDS), LogHead.last_seq.label("live_lines"), LogHead.bytes.label("live_bytes")
-).outerjoin(LogHead, LogHead.execution_id == Execution.id)
+ROWS = select(*(_column(name) for name in FIELDS), *queries.BESIDE, events.CURSOR.label("as_of")).outerjoin(
+    LogHead, LogHead.execution_id == Execution.id
+)
 
 
 def execution(row: Row[Any], waiting: Mapping[str, str]) -> dict[str, Any]:
@@ -57,15 +57,20 @@ def execution(row: Row[Any], waiting: Mapping[str, str]) -> dict[str, Any]:
         found["not_before"] = moment(found["not_before"])
     if found["duration_seconds"] is None and found["started_at"] and found["completed_at"]:
         # Nobody was there to measure it: the wall clock is the next best.
-        began, ended = (datetime.fromisoformat(found[name]) for name in ("started_at", "completed_at"))
+        began, ended = (_read(found[name]) for name in ("started_at", "completed_at"))
         found["duration_seconds"] = round((ended - began).total_seconds(), 3)
     return found
+
+
+def _read(written: str | datetime) -> datetime:
+    return datetime.fromisoformat(written) if isinstance(written, str) else written
 
 
 def line(numbered: NumberedLine) -> dict[str, Any]:
     """A line of a log; what is no UTF-8 is replaced."""
     seq, at, kind, text, data = numbered
-    return lines(NumberedRun(seq, Run(at, kind, [logs.shown(text)], None if data is None else [data])))[0]
+    found: dict[str, Any] = {"seq": seq, "at": at, "kind": kind, "text": logs.shown(text)}
+    return found if data is None else found | {"data": data}
 
 
 def lines(numbered: NumberedRun) -> list[dict[str, Any]]:
