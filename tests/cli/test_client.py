@@ -131,3 +131,10 @@ def test_following_goes_on_with_the_next_server(settings: Settings) -> None:
     with api, Stage(settings.socket_path, second):
         seen += list(heard)
     assert [line.text for line in seen if isinstance(line, Line)] == texts
+
+
+def test_an_id_without_data_says_how_far_a_stream_has_come() -> None:
+    told = b": still here\nid: abc-7\n\nid: abc-8\nevent: card.moved\ndata: {}\n\nretry: 500\n\n"
+    for size in (1, 7, len(told)):
+        pieces = [told[begin : begin + size] for begin in range(0, len(told), size)]
+        assert list(client._messages(iter(pieces))) == [(client.PLACE, '"abc-7"'), ("card.moved", "{}")]

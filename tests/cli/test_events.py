@@ -1,13 +1,15 @@
 """`conselho events` with the real server, across its restarts, and without one."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import House
+from conselho.cli import background
+from tests.cli.conftest import House, end
 
 LIFE = ["execution.queued", "execution.claimed", "execution.started", "execution.finished"]
 
@@ -54,6 +56,25 @@ def test_what_happens_is_followed_across_a_restart_of_the_server(house: House) -
             process.kill()
     assert [each["kind"] for each in before + now] == LIFE * 2
     assert len({each["id"] for each in before + now}) == 2 * len(LIFE)
+
+
+def test_a_server_that_was_killed_is_waited_for_and_none_is_started(house: House) -> None:
+    with house.serve() as server:
+        house.run("echo", "before")
+        with house.start("events", "-f", "--json", "--topics", "executions") as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            stream = (json.loads(line) for line in process.stdout)
+            before = [next(stream) for _ in LIFE]
+            end(server.pid, signal.SIGKILL)
+            assert process.stderr.readline() == "no server is running: waiting for one\n"
+            with house.serve():
+                assert process.stderr.readline() == "a server is running again: going on\n"
+                house.run("echo", "after")
+                after = [next(stream) for _ in LIFE]
+            process.kill()
+    assert [each["kind"] for each in before + after] == LIFE * 2
+    assert not (house.data_dir / background.LOG_NAME).exists()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ again - which is why each creating one carries an idempotency key.
 """
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +30,9 @@ GLANCE_SECONDS = 2.0
 SILENCE_SECONDS = 45.0
 """On a stream, which says something every 15 s: three missed are a dead server."""
 
+PLACE = "place"
+"""In place of an event's name: only how far a stream has come, also where nothing was told."""
+
 TRIES_MAX = 3
 """For one request: each time a server had to be found again."""
 
@@ -49,9 +53,15 @@ class Gone(errors.Unavailable):
 class Api:
     """The server's API as one command uses it. Close it, or use it in a `with`."""
 
-    def __init__(self, http: httpx.Client, revive: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        http: httpx.Client,
+        revive: Callable[[], None] | None = None,
+        await_server: Callable[[float | None], bool] = lambda _seconds: True,
+    ) -> None:
         self._http = http
         self._revive = revive
+        self._await = await_server
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +122,13 @@ class Api:
         if self._revive is None:
             raise errors.Unavailable("no server is running: start one with `conselho serve`")
         self._revive()
+
+    def await_server(self, seconds: float | None) -> bool:
+        """Wait until somebody serves again, without starting anybody; False: nobody did in that time.
+
+        Raises: errors.Invalid where that one serves another database than was named.
+        """
+        return self._await(seconds)
 
     def _send(self, method: str, path: str, **request: Any) -> Any:
         for tries_left in reversed(range(TRIES_MAX)):
@@ -178,12 +195,15 @@ def _over_socket(settings: "Settings") -> Api:
         )
         listener.check(settings)
 
-    return Api(http, revive)
+    return Api(http, revive, lambda seconds: listener.await_somebody(settings, seconds))
 
 
 def _messages(chunks: Iterator[bytes]) -> Iterator[tuple[str, str]]:
-    """Server-sent events, split at LF alone: text in the data may hold what Python also calls a line's end."""
-    event, data = "message", ""
+    """Server-sent events, split at LF alone: text in the data may hold what Python also calls a line's end.
+
+    An id without data comes as PLACE.
+    """
+    event, data, place = "message", "", ""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
@@ -193,7 +213,11 @@ def _messages(chunks: Iterator[bytes]) -> Iterator[tuple[str, str]]:
                 event = value.strip()
             elif name == "data":
                 data += value.removeprefix(" ")
+            elif name == "id":
+                place = value.strip()
             elif not raw.rstrip(b"\r"):
                 if data:
                     yield event, data
-                event, data = "message", ""
+                elif place:
+                    yield PLACE, json.dumps(place)
+                event, data, place = "message", "", ""

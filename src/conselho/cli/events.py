@@ -2,6 +2,8 @@
 
 Each event has an id; after a break the stream is asked for what comes behind the last one seen. Where the server says
 that this cannot be had any more - another history, events that are not kept - it says so on stderr, and goes on.
+
+Who only looks starts no server, and does not bring one back that was stopped: it waits for the next one.
 """
 
 import json
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
 PAGE_EVENTS = 1000
 """The most a page of the API holds."""
 
-PAUSE_SECONDS = 0.1
-"""Between a stream's end and asking again."""
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.1, 3.0
+"""Between a stream's end and asking again; doubled while nothing is heard."""
+
+REPLACED_SECONDS = 2.0
+"""A server that is replaced is away for less; one that is away for longer is worth a word."""
 
 _TOLD = ("status", "summary", "reason", "title", "waiting_for", "worker")
 
@@ -38,7 +43,10 @@ _TOLD = ("status", "summary", "reason", "title", "waiting_for", "worker")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @options.place
 def command(place: Place, *, is_followed: bool, since: str | None, topics: str | None, as_json: bool) -> None:
-    """Print what happened, an event a line, the oldest first."""
+    """Print what happened, an event a line, the oldest first.
+
+    With -f, a server that goes away is waited for, and nothing is missed; none is started.
+    """
     from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
     out = terminal.output()
@@ -75,22 +83,37 @@ def _stored(api: "Api", since: str, topics: str | None) -> Iterator[dict[str, An
 
 
 def _live(api: "Api", after: str, topics: str | None) -> Iterator[dict[str, Any]]:
+    from conselho.cli import client  # noqa: PLC0415 - as above
+
     path = "/events/stream" + ("" if topics is None else f"?topics={topics}")
+    pause = PAUSE_SECONDS
     while True:
         try:
             with api.stream(path, after) as messages:
                 for event, data in messages:
+                    pause = PAUSE_SECONDS
                     told = json.loads(data)
-                    if event == "reset":
+                    if event == client.PLACE:
+                        after = told
+                    elif event == "reset":
                         after = told["as_of"]
                         terminal.messages().say(f"some events are not to be had any more ({told['reason']}): going on")
-                        continue
-                    after = told["id"]
-                    yield told
+                    else:
+                        after = told["id"]
+                        yield told
         except errors.Unavailable:
-            api.revive()
+            _await_server(api)
         # Also after a stream that ended well: they all do after ten minutes, and when a server is replaced.
-        time.sleep(PAUSE_SECONDS)  # so that asking again is no busy loop
+        time.sleep(pause)  # so that asking again is no busy loop
+        pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+
+def _await_server(api: "Api") -> None:
+    if api.await_server(REPLACED_SECONDS):
+        return
+    terminal.messages().say("no server is running: waiting for one")
+    api.await_server(None)
+    terminal.messages().say("a server is running again: going on")
 
 
 def _say(event: dict[str, Any], out: terminal.Screen, *, as_json: bool) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from conselho import errors
+from conselho import clock, errors
 from conselho.server import holder
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0
 """To say that it is alive. A server that takes longer is stopped, or its machine is not to be worked with."""
+
+
+LOOK_SECONDS = 0.1
+"""Between looks for a server that somebody may start."""
 
 
 def answers(settings: "Settings") -> bool:
@@ -27,6 +32,19 @@ def answers(settings: "Settings") -> bool:
             return True
         case _:
             return False
+
+
+def await_somebody(settings: "Settings", seconds: float | None) -> bool:
+    """Whether somebody listens and answers within that time, None: however long it takes.
+
+    Raises: errors.Invalid where it is another database that is served there.
+    """
+    until = None if seconds is None else clock.monotonic() + seconds
+    while not (answers(settings) and _is_well(settings)):
+        if until is not None and clock.monotonic() > until:
+            return False
+        time.sleep(LOOK_SECONDS)  # a socket that is not there yet cannot be waited for
+    return True
 
 
 def check(settings: "Settings") -> "Holder | None":
@@ -84,6 +102,14 @@ def _knock(socket_path: Path) -> OSError | None:
         except OSError as error:
             return error
     return None
+
+
+def _is_well(settings: "Settings") -> bool:
+    try:
+        check(settings)
+    except errors.Unavailable:
+        return False  # it is silent
+    return True
 
 
 def _served(settings: "Settings", serving: "Holder | None") -> str:
