@@ -1,7 +1,7 @@
 """What do the older system's clients hear of councilors? `GET /api/councilors/events/stream`, in its names and words.
 
-Told are the runs of councilors and no others: the older stream looked for nothing else, and its client shows whatever
-comes in a footer, as the work of the councilor that it names. What a person or a program ran has no place there.
+Told is every run, whoever started it: here a run is a run, and its client shows each by the name of its task.
+`councilor_id` is null where it is no councilor's.
 
 A run that starts is `councilor_started`. One that ends is two messages of one event: `councilor_execution`, then
 `councilor_completed`. Each has an id of its own, so that a client that is cut between the two misses neither and hears
@@ -21,9 +21,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 
 from conselho import clock, errors
+from conselho.db.among import among
 from conselho.db.session import Tx
 from conselho.events import log, messages, places, sse, stream, tail
 from conselho.events.broadcast import Broadcast
@@ -54,7 +55,7 @@ _RUNS = select(
     Execution.started_at,
     Execution.completed_at,
     Execution.duration_seconds,
-).where(Execution.id.in_(bindparam("ids", expanding=True)), Execution.councilor_id.is_not(None))
+).where(among(Execution.__table__.c.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Step(Place):
     "/stream",
     response_class=sse.EventStream,
     responses=sse.DESCRIBED | errors.documented(errors.TooManyStreams),
-    summary="Follow the runs of councilors, as clients of the older system do",
+    summary="Follow the runs, as clients of the older system do",
 )
 async def follow(
     request: Request,
@@ -79,7 +80,7 @@ async def follow(
         str | None, Header(alias="Last-Event-ID", description="the `id` of a message, behind which to begin")
     ] = None,
 ) -> Response:
-    """Runs of councilors as server-sent events, behind the message that was heard last or from now on: each once.
+    """Runs as server-sent events, behind the message that was heard last or from now on: each once.
 
     `councilor_started {councilor_id, task_name}` · `councilor_execution {execution_id, councilor_id, task_name, status,
     severity, started_at, completed_at, duration_ms}` and `councilor_completed {councilor_id, severity, duration_ms}`
@@ -128,7 +129,7 @@ def _beat(place: Place) -> bytes:
 
 
 def _runs_of(tx: Tx, events: Sequence[Row[Any]]) -> dict[str | None, Row[Any]]:
-    """The runs of councilors that have started or ended there."""
+    """The runs that have started or ended there."""
     asked = {each.execution_id for each in events if each.kind in {_STARTED, _FINISHED}}
     return {row.id: row for row in tx.execute(_RUNS, {"ids": list(asked)})} if asked else {}
 
