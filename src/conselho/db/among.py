@@ -47,7 +47,7 @@ def _in_array(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
     return f"{compiler.process(column, **how)} = ANY ({compiler.process(values, **how)})"
 
 
-@compiles(_Among, "sqlite")
+@compiles(_Among)
 def _in_json(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
     column, values = element.clauses
     given = f"(SELECT value FROM json_each({compiler.process(values, **how)}))"  # noqa: S608 - a mark, no value

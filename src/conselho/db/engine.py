@@ -57,6 +57,7 @@ POSTGRES_SESSION = (
 )
 
 
+_DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -167,7 +168,7 @@ def fingerprint(url: str) -> str:
 def _open_sqlite(address: URL, options: dict[str, Any], *, read_only: bool) -> Engine:
     # Readers' connections move between threads, one at a time; the driver need not forbid it.
     arguments = {"check_same_thread": False, "isolation_level": None, "timeout": BUSY_MILLISECONDS / 1000}
-    engine = create_engine(address, connect_args=arguments, **options)
+    engine = create_engine(address, connect_args=arguments, json_deserializer=_json_value, **options)
     begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
     def connected(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
@@ -209,6 +210,11 @@ def _open_postgres(address: URL, options: dict[str, Any], *, read_seconds_max: f
 
     event.listen(engine, "connect", connected)
     return engine
+
+
+def _json_value(text: str) -> Any:
+    """What `json_text` wrote: no space is before or behind it, and not to look for any takes half the time."""
+    return _DECODER.raw_decode(text)[0]
 
 
 def json_text(value: Any) -> str:

@@ -5,7 +5,8 @@ microseconds of 60, measured with an update of one row. So a statement that is b
 recognised, and from then on only what matters is done: its text, the types' conversions, the driver.
 
 Surprising: recognised is the object, not its text, so a statement built anew for each call never comes here.
-Whatever is not plain stays with SQLAlchemy: IN lists, defaults made in Python, RETURNING of many rows at once.
+Whatever is not plain stays with SQLAlchemy: IN lists, defaults made in Python, RETURNING of many rows at once. And no
+type here makes anything of NULL but None, so none is asked to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -120,10 +121,11 @@ class Prepared:
         return [self._converted_row(row) for row in rows] if self._converts else rows
 
     def _converted_row(self, row: Any) -> tuple[Any, ...]:
-        """Most of sixty columns need nothing done to them."""
+        """Most of sixty columns need nothing done to them, and most of those that do are empty."""
         values = list(row)
         for place, convert in self._converts or ():
-            values[place] = convert(values[place])
+            if values[place] is not None:
+                values[place] = convert(values[place])
         return tuple(values)
 
 

@@ -2,8 +2,9 @@
 
 Its index also knows in which spans of time a row lies, of four lengths. So it can be asked for the rows of one span
 alone, for a part of what all would cost. The walk goes from the newest span to older ones: where little was found the
-next span is a longer one, where too much was found it is a shorter one. Rare words are thus settled with a few long
-spans, frequent ones with a short one, and words long out of use by long empty ones.
+next span is a longer one, where too much was found it is a shorter one, and where a longer one would have too much it
+is as long as the last. Rare words are thus settled with a few long spans, frequent ones with some short ones, and words
+long out of use by long empty ones.
 
 Surprising:
 - A span is asked for without order and up to a limit: GIN's findings are cheap, to look each up in the table is not.
@@ -91,10 +92,12 @@ class Spans:
             keys.sort(reverse=True)
             wanted = limit - len(found)
             found += keys[:wanted] if phrases is None else self._having(tx, phrases, keys, wanted)
+            if not self._would_fill(len(keys), below - start, level + 1):
+                level += 1
             below = keys[-1] if len(keys) > self._most else start  # nothing is shorter than the shortest
             while full and below <= full[-1][0]:
                 full.pop()
-            level = min(level + 1, full[-1][1] - 1 if full else _ALL)
+            level = min(level, full[-1][1] - 1 if full else _ALL)
         return found
 
     def _found(self, tx: Tx, words: str, level: int, below: int, at_least: int) -> list[int]:
@@ -103,6 +106,10 @@ class Spans:
             return _keys(tx, self._everywhere, wish)
         wish["span"] = ((below - 1) >> SHIFTS[level]) * 4 + level
         return _keys(tx, self._in_shortest if level == 0 else self._in_span, wish)
+
+    def _would_fill(self, count: int, length: int, level: int) -> bool:
+        """Whether there would be too much in a span of that level, if it is as full as the last one was."""
+        return level < _ALL and count * (1 << SHIFTS[level]) > self._most * length
 
     def _having(self, tx: Tx, phrases: str, keys: Sequence[int], wanted: int) -> list[int]:
         found: list[int] = []

@@ -37,12 +37,9 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
         return moment_text(value) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
         """Parse SQLite's text; turn whatever zone a PostgreSQL session speaks into UTC."""
-        if value is None:
-            return None
-        moment: datetime = datetime.fromisoformat(value) if dialect.name == "sqlite" else value
-        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+        return _parsed if dialect.name == "sqlite" else _in_utc
 
 
 class WrittenMoment(TypeDecorator[Any]):
@@ -73,6 +70,14 @@ class WrittenJson(TypeDecorator[Any]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
         """The text is JSON already."""
         return _as_fragment
+
+
+def _parsed(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)  # with a Z at its end it is UTC's own
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
 
 
 def _without_fraction(value: str | None) -> str | None:
