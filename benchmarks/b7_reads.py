@@ -36,7 +36,7 @@ from benchmarks import measure, seed, seeded
 from benchmarks.report import Report
 from conselho import errors
 from conselho.db import engine
-from conselho.db.session import Database
+from conselho.db.session import Database, loose
 from conselho.executions import answers, log_pages, logs, queries, shown
 from conselho.executions.log_pages import Wish
 from conselho.executions.queries import Filter
@@ -49,6 +49,7 @@ QUICK = 20_000  # executions, and lines, of a quick run
 SECONDS_MAX = 30  # for one question
 EACH_SECONDS_MAX = 8  # for one contender of it: who is slow is asked less often
 PLACES = 300
+SILENT_SECONDS_MAX = 2.0  # of a connection that a server keeps
 
 _ALL = "e.*, h.last_seq, h.bytes"
 _STORED_AS = {"priority": "rank", "unreachable": "unreachable_since"}
@@ -143,6 +144,7 @@ class Asker:
             dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
             self._driver = psycopg.connect(dsn, autocommit=True)
         self._http = seeded.UnixConnection(Settings(data_dir=place).socket_path)
+        self._http_until = 0.0
 
     def close(self) -> None:
         self._database.close()
@@ -170,8 +172,11 @@ class Asker:
 
     def over_http(self, path: str) -> bytes:
         """What the server answers."""
+        if time.monotonic() > self._http_until:
+            self._http.close()  # the server has hung up on who was silent; the next request connects again
         self._http.request("GET", path)
         answer = self._http.getresponse()
+        self._http_until = time.monotonic() + SILENT_SECONDS_MAX
         body = answer.read()
         assert answer.status in {200, 503}, body
         self.refused += answer.status == 503
@@ -287,13 +292,16 @@ class Asker:
         return Question("one execution by its id", partial(ask, queries.one), partial(ask, answers.one), path, bare)
 
     def _log(self, name: str, afters: list[int]) -> Question:
-        """The bare query decompresses and parts the chunks it fetched: without that it would know no line of them."""
+        """The bare query decompresses and parts the chunks it fetched: without that it would know no line of them.
+
+        As rows both have the texts of lines that are alike together; as JSON each line is one.
+        """
 
         def after(number: int) -> int:
             return afters[number % len(afters)]
 
         def rows(number: int) -> Callable[[], object]:
-            return lambda: self.read(logs.read_after, seed.LOG_ID, after(number), LOG_LIMIT)
+            return lambda: self.read(loose(logs.view), seed.LOG_ID, after(number), LOG_LIMIT)
 
         def body(number: int) -> Callable[[], object]:
             wish = Wish(after=after(number), limit=LOG_LIMIT)
