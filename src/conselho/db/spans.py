@@ -28,7 +28,7 @@ PAIR = "+"  # no word begins so
 SHORT_CHARACTERS = 3  # `of`, `the`, `não`: half of all rows have these. With all pairs the index costs twice as much
 SHIFTS = (42, 46, 50, 54)  # of a key, whose lowest 20 bits are within a millisecond: 70 minutes to 200 days
 FIRST = 0  # the shortest is soon looked at, and enough for what most rows have
-SPAN_ROWS = 2_000  # found in a span, some 3 ms; with more of them a shorter one is asked for
+SPAN_ROWS = 1_000  # found in a span, some 2 ms; with more of them a shorter one is asked for
 LOOKED_AT_ONCE = 100  # rows that are looked into for a phrase; a page is filled from so many
 SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
 PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
@@ -92,7 +92,9 @@ class Spans:
             keys.sort(reverse=True)
             wanted = limit - len(found)
             found += keys[:wanted] if phrases is None else self._having(tx, phrases, keys, wanted)
-            if not self._would_fill(len(keys), below - start, level + 1):
+            if not keys:
+                level += 2  # two words that are never together cost the same in a span of any length
+            elif not self._would_fill(len(keys), below - start, level + 1):
                 level += 1
             below = keys[-1] if len(keys) > self._most else start  # nothing is shorter than the shortest
             while full and below <= full[-1][0]:

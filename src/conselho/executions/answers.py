@@ -5,6 +5,7 @@ that a large page does not stop the event loop. A test holds the two together.
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -176,16 +177,25 @@ def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
         found = queries.page(tx, which, limit, after, shown.ROWS)
     as_of = found.rows[0].as_of if found.rows else events.cursor(tx)
     waiting = queries.waiting(tx, found.rows)
+    told = [shown.execution(row, waiting) for row in found.rows]
+    items = encode(told)[1:-1]
+    if len(items) > PAGE_BYTES_MAX:
+        fitting = _fitting(told)
+        found = queries.page(tx, which, len(fitting), after, shown.ROWS)
+        items = b",".join(fitting)
+    return listed(items, next=found.next, as_of=as_of)
+
+
+def _fitting(told: Iterable[dict[str, Any]]) -> list[bytes]:
+    """As many as go into PAGE_BYTES_MAX, but always one, encoded."""
     items: list[bytes] = []
     size = 0
-    for row in found.rows:
-        item = encode(shown.execution(row, waiting))
+    for item in map(encode, told):
         size += len(item) + 1
         if items and size > PAGE_BYTES_MAX:
-            found = queries.page(tx, which, len(items), after, shown.ROWS)
             break
         items.append(item)
-    return listed(b",".join(items), next=found.next, as_of=as_of)
+    return items
 
 
 def listed(items: bytes, **rest: object) -> bytes:
