@@ -357,3 +357,19 @@ async def test_events_are_read_page_by_page(settings: Settings) -> None:
                 break
         assert found == [str(number) for number in range(25)]
         assert page["as_of"] == await now(desk)
+
+
+@on_a_loop
+async def test_an_older_client_that_knows_no_chunks_is_sent_none(settings: Settings) -> None:
+    async with served(settings) as desk, asyncio.timeout(PATIENCE_SECONDS):
+        host, port = httpx.URL(desk.url).host, httpx.URL(desk.url).port
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET /api/v1/events/stream HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"chunked" not in head.lower()
+        assert (await reader.readuntil(b"\n\n")).startswith(b"retry: ")
+        await happen(desk, "told")
+        message = await reader.readuntil(b"\n\n")
+        assert message.startswith(b"event: ") or message.startswith(b"id: ")
+        assert b"told" in message
+        writer.close()

@@ -9,7 +9,8 @@ is set around it, one looks now and then how long the last one has been on its w
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +21,8 @@ from conselho import errors
 STALLED_SECONDS = 15.0  # without having taken anything, when it is looked at
 LOOK_SECONDS = 12.0  # between two looks: who takes nothing is gone within both together
 HANG_UP = "conselho.hang_up"  # in the scope's extensions: a function that drops the connection, whatever waits for it
+# There too, where an answer is sent in chunks: a function that sends one, past all that the request came through.
+SEND_CHUNK = "conselho.send_chunk"
 MEDIA_TYPE = "text/event-stream"
 DESCRIBED: dict[int | str, dict[str, Any]] = {
     200: {
@@ -72,10 +75,11 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the messages end or the client is gone."""
+        extensions = scope.get("extensions", {})
         # In a task of its own: each message would else go through all that the request came through, up and down.
-        sending = asyncio.ensure_future(self._send_all(send))
+        sending = asyncio.ensure_future(self._send_all(send, extensions.get(SEND_CHUNK) or partial(_send_body, send)))
         leaving = asyncio.ensure_future(_gone(receive))
-        stuck = _Stuck(self, scope.get("extensions", {}).get(HANG_UP, _cannot))
+        stuck = _Stuck(self, extensions.get(HANG_UP, _cannot))
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -92,14 +96,14 @@ class EventStream(Response):
         """How long what was sent last has been on its way."""
         return 0.0 if self._sending_since is None else now - self._sending_since
 
-    async def _send_all(self, send: Send) -> None:
+    async def _send_all(self, send: Send, send_some: Callable[[bytes], Awaitable[None]]) -> None:
         clock = asyncio.get_running_loop().time
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         data = self._first
         try:
             while True:
                 self._sending_since = clock()
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+                await send_some(data)
                 self._sending_since = None
                 data = await anext(self._messages)
         except StopAsyncIteration:
@@ -128,6 +132,10 @@ class _Stuck:
             self._hang_up()  # which the stream hears as going away
         else:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+
+
+async def _send_body(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
 async def _gone(receive: Receive) -> None:
