@@ -370,6 +370,6 @@ async def test_an_older_client_that_knows_no_chunks_is_sent_none(settings: Setti
         assert (await reader.readuntil(b"\n\n")).startswith(b"retry: ")
         await happen(desk, "told")
         message = await reader.readuntil(b"\n\n")
-        assert message.startswith(b"event: ") or message.startswith(b"id: ")
+        assert message.startswith((b"event: ", b"id: "))
         assert b"told" in message
         writer.close()
