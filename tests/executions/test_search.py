@@ -308,3 +308,30 @@ def test_what_no_worker_ended_is_found_as_it_ended(database: Database, clock: Cl
     wait_while_served(database, clock, seconds=20)
     index(database)
     assert found(database, "alpha", status="expired") == [execution_id]
+
+
+def test_the_few_that_run_are_found_among_the_many_that_wait(database: Database, clock: Clock) -> None:
+    running = make_running(database, prompt="alpha beta")
+    other = make_running(database, prompt="alpha gamma")
+    for number in range(30):
+        clock.advance(seconds=1)
+        make_queued(database, prompt=f"alpha beta {number}")
+    index(database)
+    assert found(database, "alpha beta", 1, status="running") == [running]
+    assert found(database, "alpha", 1, status="running") == [other]
+    assert found(database, "alph* beta", 5, status="running") == [running]
+    assert found(database, "alpha", 5, status="claimed") == []
+
+
+def test_who_is_gone_from_where_a_search_goes_on_takes_none_of_its_millisecond_along(database: Database) -> None:
+    made = [make_queued(database, prompt="alpha") for _ in range(6)]
+    index(database)
+    page = database.fetch(queries.page, Filter(q="alpha"), 2).result()
+    gone = page.rows[-1].id
+
+    def remove(tx: Tx) -> None:
+        tx.execute(delete(Searched).where(Searched.execution_id == gone))
+
+    database.submit(remove).result()
+    rest = database.fetch(queries.page, Filter(q="alpha"), 200, page.next).result()
+    assert {row.id for row in rest.rows} == set(made) - {row.id for row in page.rows}

@@ -14,7 +14,7 @@ Surprising:
   not to, and `tidy` merges a little after each batch. GIN's list of what is not sorted in yet is short for that reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from conselho.db import spans
+from conselho.db.among import among
 from conselho.db.spans import MARK, PENDING_KILOBYTES, Spans
 from conselho.db.tx import Tx
 
@@ -85,6 +86,8 @@ class FullText:
         self._key = searched.c.key
         self._spans = Spans(searched, span_rows)
         name = searched.name + _SUFFIX
+        self._words = searched.c.words
+        self._of_those = select(self._key).where(among(self._key, "keys")).order_by(self._key.desc())
         self._fts = table(name, column("rowid"), column("rank"), column(name))
         self._merge = insert(self._fts).values({name: "merge", "rank": MERGED_PAGES})
         between = (self._key < bindparam("below"), self._key >= bindparam("at_least"))
@@ -94,6 +97,7 @@ class FullText:
         latest = newest.add_columns(searched.c.words).limit(bindparam("latest_rows", type_=Integer)).cte("latest")
         self._latest = latest.prefix_with("MATERIALIZED", dialect="postgresql")
         fits = searched.c.words.op("@@", is_comparison=True)(cast(bindparam("asked"), TSQUERY))
+        self._of_those_postgres = self._of_those.where(fits)
         found = select(self._key).where(fits, *between).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
         self._in_gin = _newest(found.c.key)
         fits = self._latest.c.words.op("@@", is_comparison=True)(cast(bindparam("asked"), TSQUERY))
@@ -135,12 +139,17 @@ class FullText:
             wish |= {"below": nth, "most": limit - len(found)}
         return found + _keys(tx, self._in_gin if postgres else self._in_fts, wish)
 
+    def having(self, tx: Tx, phrases: Sequence[Phrase], keys: Sequence[int]) -> list[int]:
+        """Those of `keys` whose rows have all phrases, falling: looked through one by one."""
+        if tx.dialect == "postgresql":
+            return _keys(tx, self._of_those_postgres, {"keys": keys, "asked": _as_tsquery(phrases)})
+        texts = _texts(phrases)
+        return _keys(tx, self._of_those.where(*_have(self._words, texts)), {"keys": keys} | texts)
+
     def _in_latest(self, tx: Tx, phrases: Sequence[Phrase], wish: dict[str, Any]) -> list[int]:
-        texts = {f"text_{number}": _in_text(phrase) for number, phrase in enumerate(phrases)}
+        texts = _texts(phrases)
         latest = self._latest
-        padded: ColumnElement[str] = literal_column("' '") + latest.c.words + literal_column("' '")
-        has = [func.instr(padded, bindparam(name)) > 0 for name in texts]
-        return _keys(tx, _newest(latest.c.key, *has), wish | texts)
+        return _keys(tx, _newest(latest.c.key, *_have(latest.c.words, texts)), wish | texts)
 
 
 def create_index(connection: Connection, searched: str) -> None:
@@ -225,6 +234,16 @@ def _newest(key: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select
 
 def _keys(tx: Tx, statement: Executable, wish: dict[str, Any]) -> list[int]:
     return [int(row[0]) for row in tx.execute(statement, wish)]
+
+
+def _texts(phrases: Sequence[Phrase]) -> dict[str, str]:
+    """What to look for in a row's words, by the names of parameters."""
+    return {f"text_{number}": _in_text(phrase) for number, phrase in enumerate(phrases)}
+
+
+def _have(words: ColumnElement[Any], names: Iterable[str]) -> list[ColumnElement[bool]]:
+    padded: ColumnElement[str] = literal_column("' '") + words + literal_column("' '")
+    return [func.instr(padded, bindparam(name)) > 0 for name in names]
 
 
 def _in_text(phrase: Phrase) -> str:

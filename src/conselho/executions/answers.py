@@ -178,12 +178,13 @@ def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
     as_of = found.rows[0].as_of if found.rows else events.cursor(tx)
     waiting = queries.waiting(tx, found.rows)
     told = [shown.execution(row, waiting) for row in found.rows]
-    items = encode(told)[1:-1]
+    items, following = encode(told)[1:-1], found.next
     if len(items) > PAGE_BYTES_MAX:
         fitting = _fitting(told)
-        found = queries.page(tx, which, len(fitting), after, shown.ROWS)
         items = b",".join(fitting)
-    return listed(items, next=found.next, as_of=as_of)
+        if len(fitting) < len(told):
+            following = queries.cursor_behind(found.rows[len(fitting) - 1])
+    return listed(items, next=following, as_of=as_of)
 
 
 def _fitting(told: Iterable[dict[str, Any]]) -> list[bytes]:

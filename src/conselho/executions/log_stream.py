@@ -33,6 +33,8 @@ async def follow(database: Database, signals: Signals, execution_id: str, after:
             # The state is read before the lines: what is over then has all its lines.
             is_over = is_over or await patience.is_over(database, execution_id)
             while (portion := await database.read(_messages, execution_id, after)) is not None:
+                if signals.is_closing:
+                    return
                 data, after = portion
                 yield data
                 beat_at = clock.monotonic() + stream.BEAT_SECONDS

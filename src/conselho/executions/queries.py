@@ -27,6 +27,7 @@ from conselho.executions.models import ORIGINS, SEVERITIES, Execution, LogHead, 
 from conselho.executions.states import Status
 
 PAGE_MAX = 200
+KEYS_MAX = 2_000  # of executions that a search looks at in one go
 VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
 
 _CROWDED = (
@@ -41,6 +42,17 @@ BESIDE = (
 ROWS = select(*Execution.__table__.c, *BESIDE).outerjoin(LogHead, LogHead.execution_id == Execution.id)
 _NO_CURSOR = "this cursor is none: begin again without it"
 _PLACE = tuple_(Execution.created_at, Execution.id)
+_KEYS_OF_STATUS = (
+    select(Searched.key)
+    .join(Execution, Execution.id == Searched.execution_id)
+    .where(
+        Execution.status == bindparam("status"),
+        Searched.key < bindparam("below"),
+        Searched.key >= bindparam("at_least"),
+    )
+    .order_by(Searched.key.desc())
+    .limit(bindparam("most"))
+)
 _COLUMN = Execution.__table__.c
 _ASKED = {
     "status": "status",
@@ -104,7 +116,12 @@ def page(tx: Tx, which: Filter, limit: int, after: str | None = None, rows: Sele
         found = list(tx.execute(_page(frozenset(wish), rows), wish | {"most": limit + 1}))
     if len(found) <= limit:
         return Page(found, None)
-    return Page(found[:limit], cursor_at(found[limit - 1].created_at, found[limit - 1].id))
+    return Page(found[:limit], cursor_behind(found[limit - 1]))
+
+
+def cursor_behind(row: Row[Any]) -> str:
+    """The cursor of the page that goes on behind that row."""
+    return cursor_at(row.created_at, row.id)
 
 
 def cursor_at(created_at: datetime | str, execution_id: str) -> str:
@@ -177,6 +194,7 @@ def _page(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
 def _those(names: frozenset[str], rows: Select[Any]) -> Select[Any]:
     """The statement of the rows of some keys, as far as they fulfil these filters."""
     joined = rows.join(Searched, Searched.execution_id == Execution.id).order_by(Searched.key.desc())
+    joined = joined.limit(bindparam("most"))
     return joined.where(among(Searched.__table__.c.key, "keys"), *_conditions(names))
 
 
@@ -209,22 +227,37 @@ def _found(
     if not phrases:
         return []
     tx.hold_still()
-    marks = {column: getattr(which, name) for name, column in _equal(which)}
     at_least = search.KEY_MIN if which.since is None else search.key_at(which.since)
     below = search.KEY_MAX if which.until is None else search.key_behind(which.until)
     if start is not None:
         key = search.key_of(tx, start[1])
-        below = min(below, search.key_at(start[0]) if key is None else key)
+        if key is None:  # that row is gone, or not in the index yet: others of its millisecond may be in it
+            key = search.key_behind(start[0])
+            wish = wish | {"start_at": start[0], "start_id": start[1]}
+        below = min(below, key)
     found: list[Row[Any]] = []
-    while len(found) < limit:
-        wanted = limit - len(found)
-        keys = search.newest(tx, phrases, marks, below=below, at_least=at_least, limit=wanted)
+    at_once = limit
+    while True:
+        seen, keys = _keys(tx, which, phrases, {"below": below, "at_least": at_least, "most": at_once})
         if keys:
-            found += tx.execute(_those(frozenset(wish), rows), wish | {"keys": keys})
-            below = keys[-1]
-        if len(keys) < wanted:
-            break
-    return found
+            found += tx.execute(_those(frozenset(wish), rows), wish | {"keys": keys, "most": limit - len(found)})
+        if len(found) == limit or len(seen) < at_once:
+            return found
+        below = seen[-1]
+        at_once = min(KEYS_MAX, 4 * at_once)  # the rows refuse many of them
+
+
+def _keys(
+    tx: Tx, which: Filter, phrases: Sequence[Phrase], within: Mapping[str, int]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """The next keys that were looked at, and those of them whose words and marks fit."""
+    if which.status in states.ACTIVE:
+        # To the index these are just open, as is all that waits; and there are few of them.
+        seen = list(tx.execute(_KEYS_OF_STATUS, {**within, "status": which.status}).scalars())
+        return seen, search.having(tx, phrases, seen)
+    marks = {column: getattr(which, name) for name, column in _equal(which)}
+    keys = search.newest(tx, phrases, marks, below=within["below"], at_least=within["at_least"], limit=within["most"])
+    return keys, keys
 
 
 def _from_cursor(cursor: str) -> tuple[datetime, str]:

@@ -92,6 +92,11 @@ def newest(
     return _INDEX.newest(tx, asked, below=below, at_least=at_least, limit=limit)
 
 
+def having(tx: Tx, phrases: Sequence[Phrase], keys: Sequence[int]) -> list[int]:
+    """Those of `keys` whose executions have all phrases, the newest first."""
+    return _INDEX.having(tx, phrases, keys) if keys else []
+
+
 def marks_of(known: Mapping[str, Any]) -> list[str]:
     """What is said of an execution beside its words, by the columns that MARKED names, and its status."""
     return list(_marks({name: known[name] for name in (*MARKED, "status") if known[name] is not None}))
