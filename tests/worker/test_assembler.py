@@ -157,3 +157,11 @@ def test_what_is_missing_is_said_where_it_is_missing_and_ends_the_line_before_it
         "[0 bytes could not be kept here: the disk was full]",
     ]
     assert all(piece.said.kind == "warning" and not piece.said.speaks for piece in found if piece.said)
+
+
+@given(st.text(st.sampled_from("aé☃🎉\n")))
+def test_no_character_is_parted(text: str) -> None:
+    pieces = assemble([(Stream.STDOUT, text.encode())])
+    told = [line for piece in pieces if piece.output is not None for line in piece.output.lines]
+    assert "".join(told) == text.replace("\n", "")
+    assert all(len(line.encode()) <= LIMIT for line in told)

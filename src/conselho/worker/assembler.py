@@ -68,12 +68,21 @@ class Assembler:
     def _pieces(self, name: str, held: bytearray, at: datetime, *, ends: bool) -> list[Piece]:
         found = []
         while len(held) > self._limit:
-            found.append(Piece(at, Output(name, (_text(bytes(held[: self._limit])),), is_whole=False)))
-            del held[: self._limit]
+            end = _between_characters(held, self._limit)
+            found.append(Piece(at, Output(name, (_text(bytes(held[:end])),), is_whole=False)))
+            del held[:end]
         if ends:
             found.append(Piece(at, Output(name, (_text(bytes(held)),))))
             held.clear()
         return found
+
+
+def _between_characters(data: bytearray, at_most: int) -> int:
+    """Where to cut so that no character of UTF-8 is parted; what is none is cut at the limit."""
+    for end in range(at_most, max(0, at_most - 4), -1):
+        if data[end] & 0xC0 != 0x80:  # the first byte of a character, or all of it
+            return end if end == at_most or data[end] >= 0xC0 else at_most
+    return at_most
 
 
 def _text(data: bytes) -> str:
