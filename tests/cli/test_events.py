@@ -109,3 +109,12 @@ def test_where_nothing_happened_it_says_so(house: House) -> None:
     told = house.call("events", "--topics", "cards", "--json")
     assert (told.returncode, told.stdout) == (0, "")
     assert "nothing like that happened" in told.stderr
+
+
+def test_who_watches_takes_no_place_from_another_command(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONSELHO_STREAMS_PER_CLIENT_MAX", "1")
+    with house.serve(), house.start("events", "-f", "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["kind"] == "worker.joined"
+        told = house.run("sh", "-c", "echo hi; exit 3")
+        assert (told.returncode, told.stdout) == (3, "hi\n"), told.stderr

@@ -373,3 +373,17 @@ async def test_an_older_client_that_knows_no_chunks_is_sent_none(settings: Setti
         assert message.startswith((b"event: ", b"id: "))
         assert b"told" in message
         writer.close()
+
+
+@on_a_loop
+async def test_at_a_stop_who_takes_nothing_is_not_waited_for(settings: Settings) -> None:
+    async with served(settings) as desk, following(desk):
+        host, port = httpx.URL(desk.url).host, httpx.URL(desk.url).port
+        with socket.create_connection((host, port)) as stuck:
+            stuck.sendall(f"GET /api/v1/events/stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            await until(lambda: desk.runtime.broadcast.watching == 2)
+            for _ in range(100):
+                await happen(desk, "x" * 100_000)
+            desk.runtime.signals.close()
+            desk.app.state.watchers.hang_up()
+            await until(lambda: desk.runtime.broadcast.watching == 0)

@@ -242,3 +242,21 @@ async def test_a_listener_who_leaves_is_forgotten(settings: Settings) -> None:
 
 def watches(signals: Signals, execution_id: str) -> bool:
     return f"log:{execution_id}" in signals._waiting
+
+
+@on_a_loop
+async def test_a_server_that_stops_does_not_send_all_that_there_is_first(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "PAGE_LINES_MAX", 10)
+    async with served(settings) as desk:
+        run = await Run.begin(desk)
+        for number in range(100):
+            await run.say(*(f"{number} {'x' * 60_000}" for _ in range(10)))
+        async with following(desk, run.id) as heard:
+            first = await anext(heard)
+            desk.runtime.signals.close()
+            rest = [message async for message in heard]
+    assert first.id == "1"
+    assert len(rest) < 900
+    assert {message.event for message in rest} <= {"message"}, "and no end of what has not ended"

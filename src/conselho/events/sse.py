@@ -63,6 +63,7 @@ class EventStream(Response):
         self._messages = messages
         self._at_end = at_end
         self._sending_since: float | None = None  # by the loop's clock; None: all was taken so far
+        self._hang_up: Callable[[], None] = _cannot
 
     @classmethod
     async def begun(cls, messages: Messages, at_end: Callable[[], None]) -> "EventStream":
@@ -79,7 +80,8 @@ class EventStream(Response):
         # In a task of its own: each message would else go through all that the request came through, up and down.
         sending = asyncio.ensure_future(self._send_all(send, extensions.get(SEND_CHUNK) or partial(_send_body, send)))
         leaving = asyncio.ensure_future(_gone(receive))
-        stuck = _Stuck(self, extensions.get(HANG_UP, _cannot))
+        self._hang_up = extensions.get(HANG_UP, _cannot)
+        stuck = _Stuck(self)
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -88,9 +90,14 @@ class EventStream(Response):
                 task.cancel()
             (how, _) = await asyncio.gather(sending, leaving, return_exceptions=True)
             await self._messages.aclose()
+            self._hang_up = _need_not  # the connection may serve other requests by now
             self._at_end()
         if isinstance(how, Exception):
             raise how
+
+    def hang_up(self) -> None:
+        """Drop the connection, which the stream hears as going away."""
+        self._hang_up()
 
     def stalled_seconds(self, now: float) -> float:
         """How long what was sent last has been on its way."""
@@ -117,9 +124,8 @@ class EventStream(Response):
 class _Stuck:
     """Looks now and then whether the client of a stream takes what it is sent."""
 
-    def __init__(self, stream: EventStream, hang_up: Callable[[], None]) -> None:
+    def __init__(self, stream: EventStream) -> None:
         self._stream = stream
-        self._hang_up = hang_up
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
@@ -129,7 +135,7 @@ class _Stuck:
 
     def _look(self) -> None:
         if self._stream.stalled_seconds(self._loop.time()) > STALLED_SECONDS:
-            self._hang_up()  # which the stream hears as going away
+            self._stream.hang_up()
         else:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
@@ -145,3 +151,7 @@ async def _gone(receive: Receive) -> None:
 
 def _cannot() -> None:
     _log.warning("a client takes nothing, and this server cannot hang up on it")
+
+
+def _need_not() -> None:
+    pass

@@ -53,7 +53,8 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
         raise error
     first: dict[str, Any] = dict(error.errors()[0])
     where = ".".join(str(part) for part in first.get("loc", ())[1:]) or "the request"
-    return of(errors.Invalid(f"{_storable(where)}: {_storable(str(first.get('msg', 'is not valid'))).lower()}"))
+    told = str(first.get("msg", "is not valid")).removeprefix("Value error, ")  # our own sentence
+    return of(errors.Invalid(f"{_storable(where)}: {_storable(told[:1].lower() + told[1:])}"))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

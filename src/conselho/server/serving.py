@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 TAKEOVER_SECONDS = 20.0  # a background server that was asked to end is given so long
 LOOK_SECONDS = 0.05  # between looks at its lock
+STREAMS_SECONDS = 1.0  # at a stop streams end by themselves, but for those whose clients take nothing or little
 IDLE_LOOK_SECONDS = 2.0  # how often a background server asks itself whether it is still needed
 
 
@@ -132,6 +133,8 @@ async def _listen(
             worker.end_claiming()
         server.should_exit = True
         held.signals.close()  # streams and waits end at once, their clients come back to the next server
+        await asyncio.sleep(STREAMS_SECONDS)
+        app.state.watchers.hang_up()
 
     server = wire.Server(app, begin)
     watching = [asyncio.ensure_future(end_in_order())]

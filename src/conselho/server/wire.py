@@ -6,6 +6,7 @@ What is no HTTP is answered as everything else that goes wrong: as a problem.
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,10 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from conselho import errors
-from conselho.events import sse
+from conselho.events import sse, watchers
 from conselho.server import problems
 
 REQUESTS_SECONDS = 5  # requests that are open at a stop are given so long
+_PEER = struct.Struct("3i")  # process, user, group. Source: unix(7)
 KEEP_ALIVE_SECONDS = 60  # a silent connection is closed then
 
 
@@ -66,10 +68,14 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Let the application hang up, whatever still waits to be sent, and send streams without a detour."""
         super().connection_made(transport)
-        self.app = partial(self._with_extensions, self.app)
+        self.app = partial(self._with_extensions, self.app, _process_behind(transport))
 
-    async def _with_extensions(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _with_extensions(
+        self, app: ASGIApp, peer: str | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         extensions = scope.setdefault("extensions", {})
+        if peer is not None:
+            extensions[watchers.PEER] = peer
         extensions[sse.HANG_UP] = self.transport.abort
         if scope["http_version"] == "1.1":  # to older clients nothing is sent in chunks
             extensions[sse.SEND_CHUNK] = self._send_chunk
@@ -97,3 +103,12 @@ class _Protocol(H11Protocol):
             for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def _process_behind(transport: asyncio.Transport) -> str | None:
+    """Which process is at the other end of a Unix socket; None where it is none, or the system does not say."""
+    wire: socket.socket | None = transport.get_extra_info("socket")
+    if wire is None or wire.family != socket.AF_UNIX or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    pid, _, _ = _PEER.unpack(wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return f"process {pid} at the local socket"
