@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from conselho import errors
+from conselho.agents import keys
 from conselho.db import engine, space
 from conselho.events import epochs, stream
 from conselho.events import log as events
@@ -73,7 +74,8 @@ def _loops(runtime: Runtime, worker: Worker | None, keeper: epochs.Keeper) -> li
         return await runtime.database.write(leases.rescue_next, patience)
 
     async def forget_keys() -> bool:
-        return await runtime.database.write(queue.forget_keys)
+        some = await runtime.database.write(queue.forget_keys)
+        return await runtime.database.write(keys.forget) or some
 
     async def beat() -> None:
         runtime.broadcast.beat()

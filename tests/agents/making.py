@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from conselho import ids
-from conselho.agents import definitions, queries
+from conselho.agents import definitions, keys, queries
 from conselho.agents.definitions import Definition
 from conselho.db.session import Database
 
@@ -15,7 +15,10 @@ def make_definition(slug: str = "tests", **changes: object) -> Definition:
 
 
 def make_agent(database: Database, slug: str = "tests", key: str | None = None, **changes: object) -> str:
-    return database.submit(definitions.add, make_definition(slug, **changes), ids.new(), key).result()
+    definition = make_definition(slug, **changes)
+    if key is not None:
+        return database.submit(keys.add_once, definition, ids.new(), key).result().id
+    return database.submit(definitions.add, definition, ids.new()).result()
 
 
 def change(database: Database, name: str, version: int | None = None, **given: object) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from conselho import errors, ids
-from conselho.agents import definitions, queries
+from conselho.agents import definitions, keys, queries
 from conselho.agents.definitions import Definition
+from conselho.agents.schemas import AgentSnapshot
 from conselho.db.session import Database
 from conselho.events import log as events
 from tests.agents.making import change, make_agent, make_definition, one, remove
@@ -136,13 +137,32 @@ def test_a_key_is_kept_for_seven_days(database: Database, clock: Clock) -> None:
     make_agent(database, key="k")
     clock.advance(timedelta(days=7, seconds=1))
     make_agent(database, "other", key="k")
-    assert one(database, "tests").idempotency_key is None
+    assert database.submit(keys.forget).result() is False
+    with pytest.raises(errors.Invalid):
+        make_agent(database, "third", key="k")
+    clock.advance(timedelta(days=7, seconds=1))
+    database.submit(keys.forget).result()
+    make_agent(database, "third", key="k")
 
 
-def test_a_key_answers_though_its_agent_was_changed(database: Database) -> None:
-    first = make_agent(database, key="k")
-    change(database, first, title="changed")
-    assert make_agent(database, key="k") == first
+def test_a_key_answers_the_same_though_its_agent_was_changed_and_removed(database: Database) -> None:
+    def ask() -> AgentSnapshot:
+        return database.submit(keys.add_once, make_definition(), ids.new(), "k").result()
+
+    first = ask()
+    assert (first.slug, first.version) == ("tests", 1)
+    change(database, first.id, title="changed")
+    assert ask() == first
+    remove(database, first.id)
+    assert ask() == first
+    assert database.fetch(queries.find, "tests").result() is None
+
+
+def test_a_key_whose_agent_could_not_be_made_is_free(database: Database) -> None:
+    make_agent(database)
+    with pytest.raises(errors.Conflict):
+        make_agent(database, key="k")
+    make_agent(database, "other", key="k")
 
 
 def test_of_many_that_want_one_slug_at_once_one_gets_it(database_url: str) -> None:
@@ -161,8 +181,8 @@ def test_of_many_that_want_one_slug_at_once_one_gets_it(database_url: str) -> No
 
 def test_of_many_with_one_key_at_once_all_get_the_same(database_url: str) -> None:
     databases = [Database(database_url), Database(database_url)]
-    waiting = [databases[number % 2].submit(definitions.add, make_definition(), ids.new(), "k") for number in range(20)]
-    assert len({each.result(30) for each in waiting}) == 1
+    waiting = [databases[number % 2].submit(keys.add_once, make_definition(), ids.new(), "k") for number in range(20)]
+    assert len({each.result(30).id for each in waiting}) == 1
     for each in databases:
         each.close()
 

@@ -8,10 +8,9 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Row, delete, update
 
 from conselho import errors
 from conselho.agents import limits, queries
@@ -20,8 +19,6 @@ from conselho.db.session import Tx
 from conselho.db.upsert import insert_if_absent
 from conselho.events import log as events
 from conselho.providers import registry
-
-KEY_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +49,6 @@ class Definition:
 
 FIELDS = tuple(each.name for each in dataclasses.fields(Definition))
 
-_KEY = select(Agent.id, Agent.request_digest, Agent.created_at).where(Agent.idempotency_key == bindparam("key"))
-_FORGET_KEY = update(Agent).where(Agent.idempotency_key == bindparam("old_key")).values(idempotency_key=None)
 _INSERT = insert_if_absent(Agent).returning(Agent.id)
 
 
@@ -75,33 +70,21 @@ def checked(definition: Definition) -> Definition:
     return definition
 
 
-def add(tx: Tx, definition: Definition, agent_id: str, idempotency_key: str | None = None) -> str:
-    """Make an agent; returns its id, or that of the one the same key made before.
-
-    Raises: errors.Invalid; errors.Conflict where the slug is taken.
-    """
+def add(tx: Tx, definition: Definition, agent_id: str) -> str:
+    """Make an agent; returns its id. Raises: errors.Invalid; errors.Conflict where the slug is taken."""
     definition = checked(definition)
-    earlier = _made_before(tx, definition, idempotency_key)
-    if earlier is not None:
-        return earlier
-    if queries.find(tx, definition.slug) is not None:
-        raise _taken(definition)
-    row = _columns(definition) | {
-        "id": agent_id,
-        "version": 1,
-        "created_at": tx.now,
-        "updated_at": tx.now,
-        "idempotency_key": idempotency_key,
-        "request_digest": None if idempotency_key is None else definition.digest(),
-    }
+    check_free(tx, definition)
+    row = _columns(definition) | {"id": agent_id, "version": 1, "created_at": tx.now, "updated_at": tx.now}
     if tx.execute(_INSERT, row).one_or_none() is None:
-        # Another process was quicker, with this slug or this key.
-        earlier = _made_before(tx, definition, idempotency_key)
-        if earlier is None:
-            raise _taken(definition)
-        return earlier
+        raise _taken(definition)  # another process was quicker
     events.append(tx, "agent.created", data={"agent_id": agent_id, "agent": definition.slug})
     return agent_id
+
+
+def check_free(tx: Tx, definition: Definition) -> None:
+    """Raises: errors.Conflict where the slug is taken."""
+    if queries.find(tx, definition.slug) is not None:
+        raise _taken(definition)
 
 
 def change(tx: Tx, name: str, given: dict[str, Any], version: int | None = None) -> str:
@@ -144,18 +127,6 @@ def _check_names(definition: Definition) -> None:
     limits.check_text("emoji", definition.emoji, limits.EMOJI_CHARACTERS_MAX)
     limits.check_text("description", definition.description, limits.DESCRIPTION_CHARACTERS_MAX)
     limits.check_text("model", definition.model, limits.MODEL_CHARACTERS_MAX)
-
-
-def _made_before(tx: Tx, definition: Definition, key: str | None) -> str | None:
-    earlier = None if key is None else tx.execute(_KEY, {"key": key}).one_or_none()
-    if earlier is None:
-        return None
-    if tx.now - earlier.created_at > KEY_KEPT:
-        tx.execute(_FORGET_KEY, {"old_key": key})
-        return None
-    if earlier.request_digest != definition.digest():
-        raise errors.Invalid("this Idempotency-Key came with another request before: use a new key for a new request")
-    return str(earlier.id)
 
 
 def _columns(definition: Definition) -> dict[str, Any]:

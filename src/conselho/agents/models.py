@@ -1,6 +1,7 @@
 """Which row is an agent? Its definition alone: a run keeps a copy, and never looks back at it."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Float, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -37,5 +38,17 @@ class Agent(Base):
     version: Mapped[int] = mapped_column(Integer)  # rises with each change, for those who change what they have read
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Written no more: AgentKey holds them.
     idempotency_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     request_digest: Mapped[str | None] = mapped_column(String(64))
+
+
+class AgentKey(Base):
+    """An idempotency key under which an agent was made, and what was answered, whatever the agent is by now."""
+
+    __tablename__ = "agent_keys"
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    request_digest: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JsonValue)  # None within the transaction that makes it
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

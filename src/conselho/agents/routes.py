@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from conselho import errors, ids
-from conselho.agents import definitions, queries
+from conselho.agents import definitions, keys, queries
 from conselho.agents.schemas import AgentChange, AgentPage, AgentSnapshot, NewAgent, ShownAgent
 from conselho.db.session import Database, Tx
 from conselho.events import log as events
@@ -27,10 +27,13 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
 
 @router.post("", status_code=201, responses=errors.documented(errors.Conflict), summary="Make an agent")
 async def create(database: Store, body: NewAgent, response: Response, idempotency_key: Key = None) -> AgentSnapshot:
-    """Make an agent."""
-    agent_id = await database.write(definitions.add, body.definition(), ids.new(), idempotency_key)
-    response.headers["Location"] = f"/api/v1/agents/{agent_id}"
-    return await database.read(_one, agent_id)
+    """Make an agent. Under an `Idempotency-Key` the same body may be sent again, for 7 days: the answer is the same."""
+    if idempotency_key is None:
+        made = await database.read(_one, await database.write(definitions.add, body.definition(), ids.new()))
+    else:
+        made = await database.write(keys.add_once, body.definition(), ids.new(), idempotency_key)
+    response.headers["Location"] = f"/api/v1/agents/{made.id}"
+    return made
 
 
 @router.get("", summary="List agents")
