@@ -28,7 +28,7 @@ PAIR = "+"  # no word begins so
 SHORT_CHARACTERS = 3  # `of`, `the`, `não`: half of all rows have these. With all pairs the index costs twice as much
 SHIFTS = (42, 46, 50, 54)  # of a key, whose lowest 20 bits are within a millisecond: 70 minutes to 200 days
 FIRST = 0  # the shortest is soon looked at, and enough for what most rows have
-SPAN_ROWS = 1_000  # found in a span, some 2 ms; with more of them a shorter one is asked for
+SPAN_ROWS = 500  # found in a span, some 1 ms; with more of them a shorter one is asked for
 LOOKED_AT_ONCE = 100  # rows that are looked into for a phrase; a page is filled from so many
 SORT_KILOBYTES = 32 * 1024  # memory in which GIN's findings stay exact: inexact ones are all looked at again
 PENDING_KILOBYTES = 256  # that GIN sorts in at once; with the usual 4 MB one batch in a hundred took half a second
@@ -82,8 +82,10 @@ class Spans:
         full: list[tuple[int, int]] = []  # spans in which there is too much: their starts and levels
         while below > at_least and len(found) < limit:
             start = max(at_least, _start(level, below - 1))
-            keys = self._found(tx, words, level, below, start)
-            if level > 0 and len(keys) > self._most:
+            # Of everything that has the words the oldest comes first, from pages that nobody has looked at for long.
+            most = self._most if level < _ALL else min(self._most, 2 * limit)
+            keys = self._found(tx, words, level, below, start, most)
+            if level > 0 and len(keys) > most:
                 if level == _ALL:
                     at_least = max(at_least, tx.execute(self._oldest).scalar_one())
                 full.append((start, level))
@@ -102,8 +104,9 @@ class Spans:
             level = min(level, full[-1][1] - 1 if full else _ALL)
         return found
 
-    def _found(self, tx: Tx, words: str, level: int, below: int, at_least: int) -> list[int]:
-        wish: dict[str, Any] = {"asked": words, "below": below, "at_least": at_least, "most": self._most + 1}
+    def _found(self, tx: Tx, words: str, level: int, below: int, at_least: int, most: int) -> list[int]:
+        """Keys of one span, one more than `most` where it has more."""
+        wish: dict[str, Any] = {"asked": words, "below": below, "at_least": at_least, "most": most + 1}
         if level == _ALL:
             return _keys(tx, self._everywhere, wish)
         wish["span"] = ((below - 1) >> SHIFTS[level]) * 4 + level
