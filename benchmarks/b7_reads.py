@@ -10,7 +10,7 @@ Like is compared with like, on the same database in the same minute:
 - over HTTP: the same asked of a server in a process of its own, by its Unix socket; against nothing.
 
 Each round draws a place or a word of its own, the same for all contenders. The databases are made by `seed.py` on the
-first run, which takes an hour, and kept below .bench. CONSELHO_TEST_POSTGRES_URL names another PostgreSQL.
+first run, which takes some minutes, and kept below .bench. CONSELHO_TEST_POSTGRES_URL names another PostgreSQL.
 """
 
 import argparse
@@ -98,12 +98,12 @@ _WORDS: dict[str, list[tuple[str, str, str]]] = {
 # What bounds a goal that is missed, and what could be done.
 _MISSED = {
     "rows": (
-        "The quickest bare queries take less than the hand-over to a thread; `begin*` looks at the latest rows first.",
-        "On a machine without others; an index of beginnings. A read in the caller's thread would stop the event loop.",
+        "The quickest bare queries take less than the hand-over to a thread that may wake on another core.",
+        "On a machine without others. A read in the caller's thread would stop the event loop.",
     ),
     "JSON": (
-        "Beside the hand-over a page asks for the event it is true as of and why runs wait: two statements more.",
-        "On a machine without others; the last event's id kept in memory.",
+        "The hand-over to a thread that may wake on another core, and back.",
+        "On a machine without others.",
     ),
     "sqlite": (
         "FTS5 walks the lists of all words of a phrase, or merges those of all that begin so, as the bare query does.",

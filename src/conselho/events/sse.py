@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from conselho import errors
 
 STALLED_SECONDS = 15.0  # without having taken anything, when it is looked at
-LOOK_SECONDS = 12.0  # between two looks: who takes nothing is gone within both together
+LOOK_SECONDS = 8.0  # between two looks: who takes nothing is gone within both together, some 23 seconds
 HANG_UP = "conselho.hang_up"  # in the scope's extensions: a function that drops the connection, whatever waits for it
 # There too, where an answer is sent in chunks: a function that sends one, past all that the request came through.
 SEND_CHUNK = "conselho.send_chunk"
