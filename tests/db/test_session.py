@@ -369,3 +369,22 @@ def test_a_read_that_stops_half_way_does_not_keep_the_next_one_at_its_moment(not
         assert notes.fetch(read_one).result(PATIENCE_SECONDS) == "a"
         notes.submit(add_note, f"later {number}").result(PATIENCE_SECONDS)
         assert len(found_notes(notes)) == 3 + number + 1
+
+
+def test_a_read_that_outlasts_the_end_lets_its_connection_go_by_itself(database_url: str) -> None:
+    database = Database(database_url)
+    reads, may_end = threading.Event(), threading.Event()
+
+    def read(tx: Tx) -> int:
+        found = int(tx.execute(select(1)).scalar_one())
+        reads.set()
+        may_end.wait(10)
+        return found
+
+    waiting = [database.fetch(read) for _ in range(3)]
+    assert reads.wait(10)
+    database.close(timeout_seconds=0)
+    may_end.set()
+    assert {each.result(10) for each in waiting if not each.cancelled()} == {1}
+    assert not database._readers._idle
+    gc.collect()  # a connection that was left open would say so

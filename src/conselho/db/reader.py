@@ -139,18 +139,25 @@ class Readers:
         return _Seat(connection, driver, statements, connection.info.get(engine.DEADLINE))
 
     def _take_back(self, seat: _Seat, *, sound: bool) -> None:
-        if sound:
-            self._idle.append(seat)
-        else:
-            seat.connection.invalidate()
-        if not sound or self._closed:
-            seat.connection.close()
+        with self._lock:  # else one that closes meanwhile would miss it, or close it as well
+            is_kept = sound and not self._closed
+            if is_kept:
+                self._idle.append(seat)
+        if not is_kept:
+            _drop(seat)
 
     def _forget_idle(self) -> None:
-        while self._idle:
-            seat = self._idle.pop()
-            seat.connection.invalidate()
-            seat.connection.close()
+        while True:
+            try:
+                seat = self._idle.pop()
+            except IndexError:
+                return
+            _drop(seat)
+
+
+def _drop(seat: _Seat) -> None:
+    seat.connection.invalidate()
+    seat.connection.close()
 
 
 class _Reading(Tx):
