@@ -5,7 +5,7 @@ import random
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from sqlalchemy import update
 
 from conselho import ids
 from conselho.db.session import Tx
-from conselho.events import broadcast, log, retention, stream, tail
+from conselho.events import broadcast, log, stream
 from conselho.events.broadcast import Broadcast
-from conselho.events.models import Cursor, Epoch
+from conselho.events.models import Epoch
 from conselho.executions import queue
 from conselho.legacy import events as councilor_events
 from conselho.settings import Settings
@@ -25,7 +25,7 @@ from tests.conftest import Clock
 from tests.executions.making import cancel, make_ended, make_outcome, make_queued, make_request
 from tests.looping import on_a_loop, until
 from tests.server.desk import PATIENCE_SECONDS, Desk, served
-from tests.server.hearing import Message, messages
+from tests.server.hearing import Message, lose, messages
 
 STREAM = "http://conselho/api/councilors/events/stream"
 RUN = ["councilor_started", "councilor_execution", "councilor_completed"]
@@ -243,15 +243,7 @@ async def test_who_cannot_go_on_is_told_so_and_hears_what_comes(settings: Settin
     async with served(settings) as desk:
         await run(desk)
         seen = await now(desk)
-        epoch, _, number = seen.rpartition("-")
-        asked = {"epoch": f"another-{number}", "unknown": f"{epoch}-{int(number) + 1}", "expired": f"{epoch}-1"}[reason]
-        if reason == "expired":
-
-            def prune(tx: Tx) -> None:
-                tx.execute(update(Cursor).where(Cursor.name != tail.PRUNED).values(event_id=int(number)))
-                retention.prune_next(tx, timedelta(minutes=-1))  # also what has just happened
-
-            await desk.runtime.database.write(prune)
+        asked = await lose(desk, seen, reason)
         async with following(desk, asked + half) as heard:
             reset = await anext(heard)
             assert (reset.event, reset.id, reset.data) == ("reset", seen, {"reason": reason, "as_of": seen})

@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,15 +14,15 @@ from sqlalchemy import update
 
 from conselho import clock, ids, supervisor
 from conselho.db.session import Tx
-from conselho.events import broadcast, log, retention, sse, stream, tail, views
-from conselho.events.models import Cursor, Epoch
+from conselho.events import broadcast, log, sse, stream, views
+from conselho.events.models import Epoch
 from conselho.events.tail import News
 from conselho.executions import logs
 from conselho.settings import Settings
 from tests.executions.making import make_running
 from tests.looping import on_a_loop, until
 from tests.server.desk import PATIENCE_SECONDS, Desk, served
-from tests.server.hearing import Message, messages
+from tests.server.hearing import Message, lose, messages
 
 LIFE = ["execution.queued", "execution.claimed", "execution.started", "execution.finished"]
 
@@ -190,15 +189,7 @@ async def test_who_cannot_go_on_is_told_to_begin_anew_and_hears_what_comes(setti
     async with served(settings) as desk:
         await happen(desk, "a", "b", "c", kind="delivery.sent")
         seen = await now(desk)
-        epoch, _, number = seen.rpartition("-")
-        asked = {"epoch": f"another-{number}", "unknown": f"{epoch}-{int(number) + 5}", "expired": f"{epoch}-1"}[reason]
-        if reason == "expired":
-
-            def prune(tx: Tx) -> None:
-                tx.execute(update(Cursor).where(Cursor.name != tail.PRUNED).values(event_id=int(number)))
-                retention.prune_next(tx, timedelta(minutes=-1))  # also what has just happened
-
-            await desk.runtime.database.write(prune)
+        asked = await lose(desk, seen, reason, beyond=5)
         async with following(desk, asked) as heard:
             reset = await anext(heard)
             assert (reset.event, reset.id, reset.data) == ("reset", seen, {"reason": reason, "as_of": seen})

@@ -83,7 +83,7 @@ def _stored(api: "Api", since: str, topics: str | None) -> Iterator[dict[str, An
 
 
 def _live(api: "Api", after: str, topics: str | None) -> Iterator[dict[str, Any]]:
-    from conselho.cli import client  # noqa: PLC0415 - as above
+    from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
     path = "/events/stream" + ("" if topics is None else f"?topics={topics}")
     pause = PAUSE_SECONDS

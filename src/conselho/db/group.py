@@ -77,6 +77,7 @@ class Groups:
             except GroupFailed as failed:
                 kind, cause, begun = failed.kind, failed.cause, failed.begun
             if kind is Kind.AGAIN and tries + 1 < TRIES_MAX and time.monotonic() < gives_up_at:
+                # The rival's transaction tells nobody when it is through; the writer has nothing else to do meanwhile.
                 time.sleep(AGAIN_SECONDS * 2**tries * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 tries += 1
             elif kind is Kind.GONE and begun and not reconnected:

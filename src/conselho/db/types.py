@@ -37,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
         return moment_text(value) if dialect.name == "sqlite" else value
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 - SQLAlchemy's
         """Parse SQLite's text; turn whatever zone a PostgreSQL session speaks into UTC."""
         return _parsed if dialect.name == "sqlite" else _in_utc
 
@@ -52,7 +52,7 @@ class WrittenMoment(TypeDecorator[Any]):
         """As it is stored."""
         return UtcDateTime().load_dialect_impl(dialect)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:  # noqa: ARG002 - SQLAlchemy's
         """SQLite's text is nearly that; a PostgreSQL session of ours speaks UTC."""
         return _without_fraction if dialect.name == "sqlite" else None
 
@@ -67,7 +67,7 @@ class WrittenJson(TypeDecorator[Any]):
         """As text, which need not be parsed."""
         return type_coerce(cast(column, Text), self)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
         """The text is JSON already."""
         return _as_fragment
 

@@ -245,10 +245,11 @@ class _Portion:
 
     def take(self, chunks: Iterable[Sequence[Any]]) -> None:
         """What is wanted of chunks, given as (first_seq, first_at, data)."""
-        for seq, first_at, data in chunks:
+        for first_seq, first_at, data in chunks:
+            seq = first_seq
             for run in packing.unpack(first_at, data):
                 self._add(seq, run)
-                seq += len(run.texts)  # noqa: PLW2901 - counts on within the chunk
+                seq += len(run.texts)
             if self._lines_left <= 0:
                 return
 
