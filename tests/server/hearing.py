@@ -36,7 +36,7 @@ async def messages(answer: httpx.Response) -> AsyncIterator[Message]:
 
 
 async def lose(desk: Desk, seen: str, reason: str, beyond: int = 1) -> str:
-    """A place from which nobody can go on, for that reason. `seen` is where the events end; one unknown lies `beyond`."""
+    """A place from which nobody can go on, for that reason. `seen`: where the events end; `beyond`: how far behind."""
     epoch, _, number = seen.rpartition("-")
 
     def prune(tx: Tx) -> None:
