@@ -76,6 +76,7 @@ def import_models() -> None:
     for package in pkgutil.iter_modules(conselho.__path__, "conselho."):
         if package.ispkg and (Path(conselho.__path__[0]) / package.name.split(".")[1] / "models.py").exists():
             importlib.import_module(f"{package.name}.models")
+    importlib.import_module("conselho.db.keys")  # the one table that is no room's own
 
 
 def rows(url: str, statement: str) -> list[tuple[object, ...]]:

@@ -21,13 +21,14 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from conselho.db import engine
 from conselho.db.prepared import Rows
 from conselho.db.session import Database, Tx
 from conselho.db.types import JsonValue, UtcDateTime
-from conselho.db.upsert import insert_if_absent, insert_or_add
+from conselho.db.upsert import insert_if_absent, or_add
 from conselho.errors import Conflict
 from conselho.executions.models import Counter, IdempotencyKey
 from tests.db.conftest import PATIENCE_SECONDS, together
@@ -139,7 +140,7 @@ def test_one_statement_takes_different_parameters(things: Database) -> None:
 
 
 def test_upserts_go_straight_too(things: Database) -> None:
-    add = insert_or_add(Counter, ("scope", "name"), "value")
+    add = or_add(("scope", "name"), ("value",), postgresql.insert(Counter))
     key = insert_if_absent(IdempotencyKey, ["key"]).returning(IdempotencyKey.key)
 
     for n in range(1, 4):

@@ -30,7 +30,7 @@ JOURNAL_BYTES_MAX = 64 * 1024 * 1024  # the WAL is cut back to this after a burs
 READ_SECONDS_MAX = 5.0  # an open reader lets SQLite's WAL grow, and holds PostgreSQL's vacuum back
 STATEMENTS_CACHED = 2_000  # compiled statements; the product has a few hundred
 DEADLINE = "deadline"  # of a reading SQLite connection, in its `info`
-PROGRESS_INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at a reader's deadline, some 0.2 ms
+PROGRESS_INSTRUCTIONS = 2_000  # of SQLite's machine between two looks at a reader's deadline, some 20 us
 
 SQLITE_WRITER = (
     "journal_mode = WAL",

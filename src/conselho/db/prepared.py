@@ -101,7 +101,8 @@ class Prepared:
             raise StatementError(sentence, self._sql, None, None, hide_parameters=True) from None
         try:
             for place, convert in self._bind_converts:
-                values[place] = convert(values[place])
+                if values[place] is not None:
+                    values[place] = convert(values[place])
         except Exception as error:  # as SQLAlchemy says it, whatever a type makes of a value
             raise StatementError(str(error), self._sql, None, error, hide_parameters=True) from error
         return values if self._positional else dict(zip(self._names, values, strict=True))

@@ -3,6 +3,8 @@
 Surprising:
 - Connections are kept between reads with all that goes with them: to take one from SQLAlchemy's pool and to give it
   back takes longer than a row by its key.
+- Where the database is a file, what is read in less time than a thread takes to wake is read where it is asked for
+  (`brief`), also on the event loop. It gets two milliseconds; then it is interrupted, and begun again by a thread.
 - A read's statements all see one moment, which costs PostgreSQL two messages beside the statement's own. A query that
   does without says so (`loose`).
 """
@@ -31,6 +33,9 @@ P = ParamSpec("P")
 
 READS_WAITING_MAX = 1_000  # some seconds of pages; who comes later is told to come again
 LOOSE_ATTRIBUTE = "_conselho_loose"
+BRIEF_ATTRIBUTE = "_conselho_brief"
+BRIEF_SECONDS_MAX = 0.002  # how long a brief read may keep its caller, who may be the event loop
+BRIEF_PAUSE_TIMES = 50  # as long as one took that was not brief, nobody is kept again: the disk may be slow
 _SLOW = "this takes too long to read: ask for less"
 
 
@@ -38,6 +43,16 @@ def loose(query: Callable[P, T]) -> Callable[P, T]:
     """Mark a query whose statements need not all see one moment, unless it asks for that with `Tx.hold_still`."""
     setattr(query, LOOSE_ATTRIBUTE, True)
     return query
+
+
+def brief(is_brief: Callable[..., bool]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Mark a query that takes about a millisecond where `is_brief` is true of what it is asked, its `tx` left out."""
+
+    def mark(query: Callable[P, T]) -> Callable[P, T]:
+        setattr(query, BRIEF_ATTRIBUTE, is_brief)
+        return query
+
+    return mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +69,27 @@ class Readers:
     """The threads and their connections."""
 
     def __init__(
-        self, source: Engine, watch: Watch, threads: int, seconds_max: float, now: Callable[[], datetime] | None
+        self,
+        source: Engine,
+        watch: Watch,
+        threads: int,
+        seconds_max: float,
+        now: Callable[[], datetime] | None,
+        brief_seconds_max: float = BRIEF_SECONDS_MAX,
     ) -> None:
         """`source`: an engine for reading only. `now` overrules the database's clock; SQLite has none."""
         self._engine = source
         self._is_postgres = source.dialect.name == "postgresql"
         self._watch = watch
         self._seconds_max = seconds_max
+        self._brief_seconds_max = brief_seconds_max
         self._now = now or (None if self._is_postgres else clock.now)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="conselho-reader")
         self._idle: deque[_Seat] = deque()
         self._lock = threading.Lock()
         self._waiting = 0
         self._closed = False
+        self._threads_until = 0.0  # on the monotonic clock: until then no read is brief
 
     @property
     def waiting(self) -> int:
@@ -84,6 +107,34 @@ class Readers:
             future = self._threads.submit(self._fetch, query, args, kwargs)
         future.add_done_callback(self._done)
         return future
+
+    def fetch_at_once(self, query: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[T] | None:
+        """Run a brief query in the caller's thread. None where a thread has to run it: nothing was done then.
+
+        Raises: what the query raised.
+        """
+        is_brief = None if self._is_postgres else getattr(query, BRIEF_ATTRIBUTE, None)
+        if is_brief is None or self._closed or not is_brief(*args, **kwargs):
+            return None
+        began = clock.monotonic()
+        if began < self._threads_until:
+            return None
+        try:
+            seat = self._idle.pop()
+        except IndexError:
+            return None  # to connect is not brief
+        try:
+            return (self._read_on(seat, began + self._brief_seconds_max, query, args, kwargs),)
+        except Unavailable:
+            return None  # its time was over between two statements
+        except Exception as error:  # what a thread may do better is left to it, all else passed on
+            if failures.kind_of(error) is Kind.UNIT and not failures.is_timeout(error):
+                raise
+            return None
+        finally:
+            took = clock.monotonic() - began
+            if took > self._brief_seconds_max:
+                self._threads_until = began + took * BRIEF_PAUSE_TIMES
 
     def close(self, timeout_seconds: float) -> None:
         """Refuse everything from now on; what is being read may end, if there is time for that."""
@@ -116,8 +167,12 @@ class Readers:
         raise AssertionError  # unreachable: the second round returns or raises
 
     def _read(self, query: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        seat = self._seat()
-        tx = _Reading(seat, self._now, clock.monotonic() + self._seconds_max)
+        return self._read_on(self._seat(), clock.monotonic() + self._seconds_max, query, args, kwargs)
+
+    def _read_on(
+        self, seat: _Seat, ends_at: float, query: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
+        tx = _Reading(seat, self._now, ends_at)
         try:
             with self._watch.over(seat.connection):
                 if not (self._is_postgres and hasattr(query, LOOSE_ATTRIBUTE)):

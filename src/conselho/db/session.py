@@ -17,14 +17,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 from conselho import clock
 from conselho.db import engine
 from conselho.db.group import Groups
-from conselho.db.reader import Readers, loose
+from conselho.db.reader import BRIEF_SECONDS_MAX, Readers, brief, loose
 from conselho.db.riders import Ride
 from conselho.db.tx import Sink, Tx, at_once, bulk, takes_lock
 from conselho.db.waiting import Job
 from conselho.db.watch import ANSWER_SECONDS_MAX, Watch
 from conselho.db.writer import OnCommit, OnFatal, Writer, end_process
 
-__all__ = ["Database", "Ride", "Sink", "Tx", "at_once", "bulk", "loose", "takes_lock"]
+__all__ = ["Database", "Ride", "Sink", "Tx", "at_once", "brief", "bulk", "loose", "takes_lock"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -41,9 +41,9 @@ class Database:
         *,
         on_commit: OnCommit | None = None,
         on_fatal: OnFatal = end_process,
-        reader_threads: int = READER_THREADS,
         read_seconds_max: float = engine.READ_SECONDS_MAX,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
+        brief_seconds_max: float = BRIEF_SECONDS_MAX,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         """Nothing is connected before the first unit, so a database that is away is no obstacle to a start.
@@ -54,11 +54,11 @@ class Database:
         """
         self._writer_engine = engine.open_engine(url)
         reader_engine = engine.open_engine(
-            url, read_only=True, connections_max=max(2, reader_threads), read_seconds_max=read_seconds_max
+            url, read_only=True, connections_max=READER_THREADS, read_seconds_max=read_seconds_max
         )
         self.kind = reader_engine.dialect.name  # what people call it: `sqlite` or `postgresql`
         self._watch = Watch(answer_seconds_max)
-        self._readers = Readers(reader_engine, self._watch, reader_threads, read_seconds_max, now)
+        self._readers = Readers(reader_engine, self._watch, READER_THREADS, read_seconds_max, now, brief_seconds_max)
         self._writer = Writer(Groups(self._writer_engine, self._watch, now, clock.now), on_commit, on_fatal)
         self._lock = threading.Lock()
         self._closed = False
@@ -98,11 +98,24 @@ class Database:
 
         Raises: what the query raised; Unavailable and its kinds.
         """
-        return await asyncio.wrap_future(self.fetch(query, *args, **kwargs))
+        answer = self._readers.fetch_at_once(query, args, kwargs)
+        if answer is None:
+            return await asyncio.wrap_future(self._readers.fetch(query, args, kwargs))
+        await asyncio.sleep(0)  # whoever reads in a loop leaves the others their turn
+        return answer[0]
 
     def fetch(self, query: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """`read` for plain threads. Raises at once: Overloaded, Unavailable."""
-        return self._readers.fetch(query, args, kwargs)
+        answer: Future[T] = Future()
+        try:
+            found = self._readers.fetch_at_once(query, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever asks for the answer
+            answer.set_exception(error)
+            return answer
+        if found is None:
+            return self._readers.fetch(query, args, kwargs)
+        answer.set_result(found[0])
+        return answer
 
     def close(self, timeout_seconds: float = 10.0) -> None:
         """Write what waits, then refuse everything. May be called again."""

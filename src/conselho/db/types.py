@@ -29,13 +29,9 @@ class UtcDateTime(TypeDecorator[datetime]):
             return dialect.type_descriptor(String(MOMENT_WIDTH))
         return dialect.type_descriptor(DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Raises: ValueError for a moment that does not say its zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
-        return moment_text(value) if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """What it makes of a moment raises ValueError for one that does not say its zone."""
+        return _as_text if dialect.name == "sqlite" else _with_zone
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002 - SQLAlchemy's
         """Parse SQLite's text; turn whatever zone a PostgreSQL session speaks into UTC."""
@@ -70,6 +66,17 @@ class WrittenJson(TypeDecorator[Any]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
         """The text is JSON already."""
         return _as_fragment
+
+
+def _with_zone(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
+    return value
+
+
+def _as_text(value: datetime | None) -> str | None:
+    moment = _with_zone(value)
+    return None if moment is None else moment_text(moment)
 
 
 def _parsed(value: str | None) -> datetime | None:

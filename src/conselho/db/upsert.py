@@ -5,7 +5,6 @@ statement for it (not the other way round): so one statement serves both, and ca
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.dialects import postgresql
 
@@ -17,15 +16,18 @@ def insert_if_absent(model: type[Base], keys: Sequence[str] | None = None) -> po
 
     Without `keys`: with the same value in any column that must be unique.
     """
-    return postgresql.insert(model).on_conflict_do_nothing(index_elements=None if keys is None else list(keys))
+    return or_leave(keys, postgresql.insert(model))
 
 
-def insert_or_add(model: type[Base], keys: Sequence[str], column: str) -> postgresql.Insert:
-    """An INSERT that adds its `column` to that of a row with the same `keys`."""
-    statement = postgresql.insert(model)
-    table: Any = model.__table__
-    total = table.c[column] + statement.excluded[column]
-    return statement.on_conflict_do_update(index_elements=list(keys), set_={column: total})
+def or_leave(keys: Sequence[str] | None, statement: postgresql.Insert) -> postgresql.Insert:
+    """An INSERT, made to leave rows with the same `keys` alone."""
+    return statement.on_conflict_do_nothing(index_elements=None if keys is None else list(keys))
+
+
+def or_add(keys: Sequence[str], columns: Sequence[str], statement: postgresql.Insert) -> postgresql.Insert:
+    """An INSERT, made to add `columns` to those of rows with the same `keys`."""
+    sums = {column: statement.table.c[column] + statement.excluded[column] for column in columns}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=sums)
 
 
 def insert_or_replace(model: type[Base], keys: Sequence[str], columns: Sequence[str]) -> postgresql.Insert:
