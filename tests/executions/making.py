@@ -66,8 +66,10 @@ def give_back(database: Database, execution_id: str, source: Status, fence: int 
     return database.submit(queue.give_back, execution_id, fence, source=source, **changes).result()
 
 
-def finish(database: Database, execution_id: str, fence: int = 1, **changes: object) -> bool:
-    return database.submit(endings.finish, execution_id, fence, make_outcome(**changes)).result()
+def finish(
+    database: Database, execution_id: str, fence: int = 1, source: Status = Status.RUNNING, **changes: object
+) -> bool:
+    return database.submit(endings.finish, execution_id, fence, make_outcome(**changes), source).result()
 
 
 def cancel(database: Database, execution_id: str) -> Status:

@@ -11,12 +11,25 @@ from sqlalchemy import Row, delete, select
 
 from conselho.db.session import Tx
 from conselho.events.models import Event
-from conselho.executions import counters, logs, states
+from conselho.executions import counters, logs, recount, states
 from conselho.executions.logs import NumberedLine
-from conselho.executions.models import Counter, Execution, IdempotencyKey, Lane, LogChunk, LogHead, Rescue, Worker
+from conselho.executions.models import (
+    Counter,
+    Day,
+    Execution,
+    Finding,
+    IdempotencyKey,
+    Lane,
+    LogChunk,
+    LogHead,
+    Rescue,
+    Standing,
+    Worker,
+)
 from conselho.executions.states import ACTIVE, OPEN, TERMINAL, Status
 
-_TABLES = (Lane, LogChunk, LogHead, IdempotencyKey, Counter, Execution, Event, Worker, Rescue)
+_KEPT = (Counter, Day, Standing, Finding)
+_TABLES = (Lane, LogChunk, LogHead, IdempotencyKey, *_KEPT, Execution, Event, Worker, Rescue)
 _LEADS_TO = {
     "execution.queued": Status.QUEUED,
     "execution.claimed": Status.CLAIMED,
@@ -35,6 +48,7 @@ class Picture:
     lines: dict[str, list[NumberedLine]]
     keys: dict[str, Row[Any]]
     counted: dict[str, float]
+    differences: list[recount.Difference]
     events: list[Row[Any]]
 
     def told(self, execution_id: str) -> list[Row[Any]]:
@@ -51,7 +65,8 @@ def take(tx: Tx) -> Picture:
         heads=heads,
         lines={each: logs.read_after(tx, each, 0) for each in heads},
         keys={row.key: row for row in tx.execute(select(IdempotencyKey.__table__))},
-        counted=counters.read(tx),
+        counted=counters.counted(tx),
+        differences=recount.difference(tx),
         events=list(tx.execute(select(Event.__table__).order_by(Event.id))),
     )
 
@@ -131,14 +146,15 @@ def _check_lanes(now: Picture) -> None:
 
 
 def _check_counters(now: Picture) -> None:
-    recount: dict[str, float] = defaultdict(float)
+    sums: dict[str, float] = defaultdict(float)
     for row in now.rows.values():
         if row.status in TERMINAL:
             for name in ("total", row.status, f"severity_{row.severity}"):
-                recount[name] += 1
+                sums[name] += 1
             if row.duration_seconds is not None:
-                recount["duration_seconds"] += row.duration_seconds
-    assert now.counted == recount
+                sums["duration_seconds"] += row.duration_seconds
+    assert {name: value for name, value in now.counted.items() if name in sums} == sums
+    assert now.differences == []
 
 
 def _check_keys(now: Picture) -> None:

@@ -159,14 +159,14 @@ def test_ended_executions_are_counted(database: Database) -> None:
         outcome = make_outcome(severity=severity, duration_seconds=2.0)
         make_ended(database, outcome, agent_id="a1", agent="ana")
     make_ended(database, make_outcome(status=Status.LOST, severity="error"))
-    of_one = database.fetch(counters.read, "agent:a1").result()
+    of_one = database.fetch(counters.counted, "agent:a1").result()
     assert (of_one["total"], of_one["severity_warning"], of_one["duration_seconds"]) == (3, 2, 6.0)
-    of_all = database.fetch(counters.read).result()
+    of_all = database.fetch(counters.counted).result()
     assert (of_all["total"], of_all["succeeded"], of_all["lost"]) == (4, 3, 1)
-    assert database.fetch(counters.read, "agent:nobody").result() == {}
+    assert database.fetch(counters.counted, "agent:nobody").result() == {}
 
 
 def test_a_lost_race_counts_nothing(database: Database) -> None:
     execution_id = make_ended(database)
     finish(database, execution_id)
-    assert database.fetch(counters.read).result()["total"] == 1
+    assert database.fetch(counters.counted).result()["total"] == 1

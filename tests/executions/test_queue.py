@@ -202,6 +202,14 @@ def test_retry_makes_a_new_execution_of_the_same_wish(database: Database) -> Non
     assert claim(database) == [again]
 
 
+def test_retry_keeps_the_rules_for_severity(database: Database) -> None:
+    own = ({"pattern": "full", "severity": "error"},)
+    execution_id = make_ended(database, severity_rules=own)
+    again = database.submit(queue.retry, execution_id, ids.new()).result()
+    assert one(database, execution_id).severity_rules == one(database, again).severity_rules == [own[0]]
+    assert one(database, make_queued(database)).severity_rules is None
+
+
 def test_retry_under_one_key_makes_one_execution(database: Database) -> None:
     execution_id = make_ended(database)
     first, second = (database.submit(queue.retry, execution_id, ids.new(), "k").result() for _ in range(2))

@@ -116,7 +116,7 @@ def test_of_two_outcomes_one_wins_and_is_counted_once(database: Database, rival:
         )
         assert sorted(won) == [False, True]
         assert one(database, execution_id).status == ("succeeded" if won[0] else "failed")
-    assert database.fetch(counters.read).result()["total"] == 5
+    assert database.fetch(counters.counted).result()["total"] == 5
     assert told(database).count("execution.finished") == 5
 
 
@@ -184,4 +184,4 @@ def test_two_groups_that_finish_and_count_do_not_deadlock(database: Database, ri
         return sum(each.result(30) for each in futures)
 
     assert at_once(lambda: end(database, made[::2]), lambda: end(rival, made[1::2][::-1])) == [15, 15]
-    assert database.fetch(counters.read).result()["total"] == 30
+    assert database.fetch(counters.counted).result()["total"] == 30

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from conselho.executions import verdict_line
 from conselho.executions.verdict import Finding, Severity
-from tests.executions.verdict_asking import decide, make_line
+from tests.executions.verdict_asking import decide, make_ending, make_line
 
 
 def test_findings_of_the_verdict_line_are_kept() -> None:
@@ -170,3 +171,26 @@ def test_no_json_in_a_verdict_line_raises(value: object, field: str) -> None:
     verdict = decide(make_line(**{"findings": [finding], field: value}))
     assert isinstance(verdict.severity, Severity)
     json.dumps([verdict.summary, [finding.title for finding in verdict.findings]]).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "names_all"),
+    [
+        ({"severity": "success"}, True),
+        ({"severity": "error"}, False),
+        ({"severity": "error", "findings": []}, True),
+        ({"findings": [{"title": "Leak", "severity": "error"}]}, True),
+        ({"findings": [{"title": "Leak", "severity": "error"}, {"title": ""}]}, False),
+        ({"findings": [{"title": "x", "severity": "error"}] * 1001}, False),
+        ({"findings": {"title": "Leak"}}, False),
+    ],
+)
+def test_a_line_names_all_findings_unless_one_is_left_out(said: dict[str, Any], names_all: bool) -> None:
+    assert decide(make_line(**said)).names_all is names_all
+    raised = make_ending("succeeded", floor=Severity.ERROR, floor_reason="the log was capped")
+    assert decide(make_line(**said), ending=raised).names_all is names_all
+
+
+def test_without_a_line_nothing_is_known_of_all_findings() -> None:
+    assert not decide("0 errors").names_all
+    assert not decide(make_line(findings=[]), "VERDICT: {oh").names_all

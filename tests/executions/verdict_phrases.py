@@ -175,6 +175,19 @@ it returned an error
 erro 404
 Tests failed
 exit status 1: error
+3 tests failed
+12 erros
+build broke
+the build is broken
+a build está quebrada
+1 teste falhou
+1 test failed
+Falha de segmentação
+build failed
+a build falhou
+the deploy failed
+o deploy falhou
+erro: arquivo não encontrado
 """
 
 WARNINGS = """
@@ -227,6 +240,9 @@ no build há warnings
 Errors: 0 | Warnings: 2
 alerta: 2 dependências desatualizadas
 with warnings
+2 vulnerabilities found
+2 vulnerabilidades encontradas
+3 warnings
 """
 
 

@@ -221,4 +221,23 @@ its status is `failed` then
 the `error` field
 all were read, with one exception
 todos passaram, com exceção do último
+nenhuma falha
+nenhuma vulnerabilidade encontrada
+terrorism
+0 falhas
+0 failures
+without errors
+without failures
+todos os testes passaram
+all tests passed
+no warnings
+nenhum aviso
+0 warnings
+errors were fixed
+no problems detected
+nenhum problema detectado
+não houve erros
+there were no errors
+not a single failure
+não encontrei nenhuma falha
 """

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import bindparam, func, select
 
-from conselho.db.session import Tx, loose
+from conselho.db.session import Tx, brief, loose
 from conselho.events import log as events
 from conselho.events.models import Event
 from conselho.executions import queries, shown
@@ -52,7 +52,8 @@ class ShownExecution(BaseModel):
     agent_id: str | None
     agent: str | None
     provider: str
-    model: str | None
+    model: Annotated[str | None, Field(description="what was asked for, else what it was")]
+    options: Annotated[dict[str, Any] | None, Field(description="of its agent CLI, those that are not as by default")]
     argv: list[str] | None
     origin: str
     councilor_id: str | None
@@ -80,12 +81,16 @@ class ShownExecution(BaseModel):
     duration_seconds: float | None
     attempt: int
     retry_of: str | None
+    continue_from: Annotated[str | None, Field(description="the execution whose conversation it takes up")]
     worker: str | None
     unreachable: Annotated[bool, Field(description="its worker has not been heard of for longer than a lease")]
     input_tokens: int | None
     output_tokens: int | None
+    cached_tokens: Annotated[int | None, Field(description="of the input, read from the model's cache")]
+    turns: int | None
     cost_usd: float | None
-    session: str | None
+    session: Annotated[str | None, Field(description="what its agent CLI calls the conversation")]
+    lifts_at: Annotated[datetime | None, Field(description="when the limit is gone that it ran into")]
     timeout_seconds: float | None
     idle_timeout_seconds: float | None
     accepted_exit_codes: list[int]
@@ -151,6 +156,7 @@ def encode(value: Any) -> bytes:
 
 
 @loose
+@brief(queries.is_one_brief)
 def one(tx: Tx, execution_id: str) -> bytes:
     """An execution as it is now, encoded. Raises: errors.NotFound."""
     row = queries.one(tx, execution_id, shown.ROWS)
@@ -170,6 +176,7 @@ def accepted(tx: Tx, execution_id: str, not_before: datetime | None = None) -> b
 
 
 @loose
+@brief(queries.is_page_brief)
 def page(tx: Tx, which: Filter, limit: int, after: str | None) -> bytes:
     """A page of executions, as many as go into PAGE_BYTES_MAX. Raises: errors.Invalid."""
     found = queries.page(tx, which, limit, after, shown.ROWS)
@@ -212,7 +219,8 @@ _UNBEGUN: dict[str, Any] = {
     "log_bytes": 0,
     **dict.fromkeys(
         ("severity", "summary", "findings", "evidence", "result", "error", "exit_code", "signal", "reason",
-         "started_at", "completed_at", "duration_seconds", "worker", "input_tokens", "output_tokens", "cost_usd",
-         "session", "cancel_requested_at", "note", "waiting_for", "log_purged_at")
+         "started_at", "completed_at", "duration_seconds", "worker", "input_tokens", "output_tokens",
+         "cached_tokens", "turns", "cost_usd", "session", "lifts_at", "cancel_requested_at", "note", "waiting_for",
+         "log_purged_at")
     ),
 }  # fmt: skip

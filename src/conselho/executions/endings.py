@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Integer, Row, bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, BindParameter, Integer, Row, bindparam, case, delete, func, or_, select, update
 
 from conselho import errors, ids
 from conselho.db.session import Tx, at_once, loose
 from conselho.events import log as events
-from conselho.executions import counters, states
+from conselho.executions import comparing, counters, standings, states
+from conselho.executions.ended import Ended
 from conselho.executions.models import Execution, Lane, LogHead
 from conselho.executions.states import Status
 
@@ -36,6 +37,7 @@ class Outcome:
     severity: str | None
     summary: str | None = None
     findings: list[dict[str, Any]] | None = None
+    is_reported: bool = False  # its agent ended with a verdict line, and what that does not name was not found
     evidence: dict[str, Any] | None = None
     result: str | None = None
     error: str | None = None
@@ -46,8 +48,13 @@ class Outcome:
     completed_at: datetime | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
     cost_usd: float | None = None
+    turns: int | None = None
+    lifts_at: datetime | None = None
     session: str | None = None
+    session_usage: dict[str, int] | None = None
+    model: str | None = None  # kept where none was asked for
     log: "LogEnd" = field(default_factory=lambda: LogEnd(0, 0))
 
 
@@ -71,10 +78,13 @@ class _Ending:
 
 _OUTCOME_FIELDS = (
     "status", "severity", "summary", "findings", "evidence", "result", "error", "reason", "exit_code", "signal",
-    "duration_seconds", "input_tokens", "output_tokens", "cost_usd", "session",
+    "duration_seconds", "input_tokens", "output_tokens", "cached_tokens", "cost_usd", "turns", "lifts_at", "session",
+    "session_usage",
 )  # fmt: skip
 
 _log_lines: BindParameter[int] = bindparam("new_log_lines", type_=Integer)
+_log_bytes: BindParameter[int] = bindparam("new_log_bytes", type_=BigInteger)
+_stored_bytes = select(LogHead.bytes).where(LogHead.execution_id == bindparam("run_id")).scalar_subquery()
 _stored = select(LogHead.last_seq).where(LogHead.execution_id == bindparam("run_id")).scalar_subquery()
 _END = (
     update(Execution)
@@ -86,9 +96,11 @@ _END = (
     )
     .values(
         **{name: bindparam(f"new_{name}", type_=Execution.__table__.c[name].type) for name in _OUTCOME_FIELDS},
+        model=func.coalesce(Execution.model, bindparam("new_model", type_=Execution.__table__.c.model.type)),
         completed_at=bindparam("new_completed_at", type_=Execution.__table__.c.completed_at.type),
-        log_lines=_log_lines,
-        log_bytes=bindparam("new_log_bytes"),
+        # Where nothing is said of its log, an earlier start that came to nothing may have left one.
+        log_lines=case((_log_lines == 0, func.coalesce(_stored, 0)), else_=_log_lines),
+        log_bytes=case((_log_lines == 0, func.coalesce(_stored_bytes, 0)), else_=_log_bytes),
         lease_until=None,
         unreachable_since=None,
         waiting_for=None,
@@ -102,6 +114,8 @@ _END = (
         Execution.title,
         Execution.lanes,
         Execution.provider,
+        Execution.created_at,
+        Execution.started_at,
     )
 )
 _NOTE = (
@@ -227,6 +241,7 @@ def _values(tx: Tx, ending: "_Ending") -> dict[str, Any]:
         "run_id": ending.execution_id,
         "run_fence": ending.fence,
         "source": ending.source,
+        "new_model": outcome.model,
         "new_completed_at": outcome.completed_at or tx.now,
         "new_log_lines": outcome.log.last_seq,
         "new_log_bytes": outcome.log.bytes,
@@ -237,17 +252,33 @@ def _ended(tx: Tx, row: Row[Any], outcome: Outcome) -> None:
     """What belongs to the end, beside the row."""
     if row.lanes:
         tx.execute(_LEAVE_LANES, {"run_id": row.id})
-    counters.count_finished(
-        tx,
-        agent_id=row.agent_id,
-        status=outcome.status,
-        severity=outcome.severity,
-        duration_seconds=outcome.duration_seconds,
-    )
+    ended = _known(tx, row, outcome)
+    counters.count(tx, ended)
+    standings.note(tx, ended)
+    comparing.note(tx, ended)
     events.append(tx, "execution.finished", execution_id=row.id, data=_told(row, outcome))
     tx.signal(ENDED)
     tx.signal(topic_of(row.id))
     tx.signal(f"log:{row.id}")
+
+
+def _known(tx: Tx, row: Row[Any], outcome: Outcome) -> Ended:
+    return Ended(
+        id=row.id,
+        agent_id=row.agent_id,
+        councilor_id=row.councilor_id,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        completed_at=outcome.completed_at or tx.now,
+        status=outcome.status,
+        severity=outcome.severity,
+        duration_seconds=outcome.duration_seconds,
+        cost_usd=outcome.cost_usd,
+        input_tokens=outcome.input_tokens,
+        output_tokens=outcome.output_tokens,
+        findings=outcome.findings or (),
+        is_reported=outcome.is_reported,
+    )
 
 
 def _too_late(tx: Tx, ending: "_Ending") -> bool | errors.Refused:

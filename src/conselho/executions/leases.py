@@ -6,13 +6,14 @@ slept, no server ran), every lease is extended and nobody is rescued - the silen
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, literal_column, select, update
 
-from conselho import ids
+from conselho import errors, ids
 from conselho.db.session import Tx, takes_lock
 from conselho.db.upsert import insert_or_replace
 from conselho.events import log as events
@@ -186,7 +187,8 @@ def lose(tx: Tx, execution_id: str, fence: int, outcome: Outcome) -> bool:
         return False
     row = tx.execute(_RETRY_FACTS, {"run_id": execution_id}).one()
     if row.retry_on_loss and row.attempt <= LOSS_RETRIES_MAX:
-        queue.retry(tx, execution_id, ids.new())
+        with suppress(errors.Invalid):  # this program cannot do any more what was asked of an earlier one
+            queue.retry(tx, execution_id, ids.new())
     return True
 
 

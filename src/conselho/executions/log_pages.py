@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from conselho import errors, ids
-from conselho.db.session import Tx, loose
+from conselho.db.session import Tx, brief, loose
 from conselho.executions import answers, logs, shown
 from conselho.executions.logs import NumberedLine, NumberedRun
 
@@ -18,6 +18,7 @@ PAGE_BYTES_MAX = 1024 * 1024  # of a page as it is sent; the longest line takes 
 SCAN_LINES_MAX = 10_000  # looked through for one page: some 50 ms of a processor
 SCAN_CHARACTERS_MAX = 8_000_000
 Q_CHARACTERS_MAX = 200
+BRIEF_LINES = 200  # of the usual length take about a millisecond
 _FRAME_BYTES = 200  # of a page beside its lines
 
 
@@ -31,7 +32,13 @@ class Wish:
     q: str | None = None
 
 
+def is_brief(_: str, wish: Wish) -> bool:
+    """Some chunks by their key; a search goes through all of them."""
+    return wish.kind is None and wish.q is None and wish.limit <= BRIEF_LINES
+
+
 @loose
+@brief(is_brief)
 def page(tx: Tx, execution_id: str, wish: Wish) -> bytes:
     """A page of a log, encoded. Raises: errors.NotFound."""
     is_search = wish.kind is not None or wish.q is not None

@@ -3,10 +3,22 @@
 An execution is written by statements, not through the mapper: see `queue.py` and `leases.py`.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conselho.db.base import Base, RisingId, index_where
@@ -16,6 +28,7 @@ from conselho.executions.states import ACTIVE, Status
 
 ORIGINS = ("schedule", "card", "api", "cli", "retry", "import")
 SEVERITIES = ("success", "warning", "error")
+FINDING_STATES = ("open", "acknowledged", "resolved", "regressed")
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> str:
@@ -44,6 +57,12 @@ class Execution(Base):
         index_where(
             "ix_executions_start_before", "status = 'queued' AND start_before IS NOT NULL", "status", "start_before"
         ),
+        index_where(
+            "ix_executions_councilor_open",
+            "councilor_id IS NOT NULL AND completed_at IS NULL",  # by status another index would be taken for it
+            "councilor_id",
+            "id",
+        ),
         Index("ix_executions_created_at_id", "created_at", "id"),
         Index("ix_executions_status_created_at_id", "status", "created_at", "id"),
         Index("ix_executions_origin_created_at_id", "origin", "created_at", "id"),
@@ -64,6 +83,7 @@ class Execution(Base):
     model: Mapped[str | None] = mapped_column(String(100))
     argv: Mapped[list[str] | None] = mapped_column(JsonValue)
     prompt: Mapped[str | None] = mapped_column(Text)
+    options: Mapped[dict[str, Any] | None] = mapped_column(JsonValue)  # as `providers/options.py` has them
     cwd: Mapped[str] = mapped_column(Text)
     env: Mapped[dict[str, str] | None] = mapped_column(JsonValue)
     env_allow: Mapped[list[str] | None] = mapped_column(JsonValue)  # names, of which the worker has the values
@@ -73,11 +93,14 @@ class Execution(Base):
     accepted_exit_codes: Mapped[list[int]] = mapped_column(JsonValue)
     exclusive: Mapped[bool] = mapped_column()
     retry_on_loss: Mapped[bool] = mapped_column()
+    severity_rules: Mapped[list[dict[str, str]] | None] = mapped_column(JsonValue)  # those its councilor had then
     # Who asked
     councilor_id: Mapped[str | None] = mapped_column(String(36))
     card_id: Mapped[str | None] = mapped_column(String(36))
     command: Mapped[str | None] = mapped_column(String(50))
     instance_id: Mapped[str | None] = mapped_column(String(100))
+    continue_from: Mapped[str | None] = mapped_column(String(36))  # the run whose conversation it takes up
+    resume: Mapped[str | None] = mapped_column(String(200))  # that run's session, None where it is begun anew
     retry_of: Mapped[str | None] = mapped_column(String(36))
     attempt: Mapped[int] = mapped_column(Integer)
     # When it may start
@@ -109,8 +132,12 @@ class Execution(Base):
     signal: Mapped[int | None] = mapped_column(Integer)
     input_tokens: Mapped[int | None] = mapped_column(BigInteger)
     output_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int | None] = mapped_column(BigInteger)  # of the input
+    turns: Mapped[int | None] = mapped_column(Integer)
+    lifts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the limit is gone that it ran into
     cost_usd: Mapped[float | None] = mapped_column(Float)
     session: Mapped[str | None] = mapped_column(String(200))
+    session_usage: Mapped[dict[str, int] | None] = mapped_column(JsonValue)  # all of it, where its CLI counts it all
     log_lines: Mapped[int] = mapped_column(Integer)
     log_bytes: Mapped[int] = mapped_column(BigInteger)
     log_purged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -187,6 +214,75 @@ class Counter(Base):
     scope: Mapped[str] = mapped_column(String(100), primary_key=True)
     name: Mapped[str] = mapped_column(String(50), primary_key=True)
     value: Mapped[float] = mapped_column(Float)
+
+
+class Day(Base):
+    """What finished on one day, as UTC has it, by scope."""
+
+    __tablename__ = "execution_days"
+
+    scope: Mapped[str] = mapped_column(String(100), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True, index=True)
+    total: Mapped[int] = mapped_column(Integer)
+    success: Mapped[int] = mapped_column(Integer)
+    warning: Mapped[int] = mapped_column(Integer)
+    error: Mapped[int] = mapped_column(Integer)
+    rated: Mapped[int] = mapped_column(Integer)  # of which the success rate speaks
+    rated_success: Mapped[int] = mapped_column(Integer)
+    duration_seconds: Mapped[float] = mapped_column(Float)
+    timed: Mapped[int] = mapped_column(Integer)  # those that had a duration
+    cost_usd: Mapped[float] = mapped_column(Float)
+    priced: Mapped[int] = mapped_column(Integer)  # those whose cost is known
+
+
+class Standing(Base):
+    """Which execution of a scope came last, and how many in a row have ended like it. See `standings.py`."""
+
+    __tablename__ = "execution_standings"
+
+    scope: Mapped[str] = mapped_column(String(100), primary_key=True)
+    last_execution_id: Mapped[str | None] = mapped_column(String(36))
+    last_created_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_severity: Mapped[str | None] = mapped_column(String(10))
+    streak_severity: Mapped[str | None] = mapped_column(String(10))
+    streak: Mapped[int] = mapped_column(Integer)
+    # Places in the order of executions: the newest of the streak, and the newest that is not in it any more.
+    streak_newest: Mapped[str | None] = mapped_column(String(70))
+    streak_after: Mapped[str | None] = mapped_column(String(70))
+
+
+class Finding(Base):
+    """Something that a councilor's runs found, from the first one that saw it to the one that saw it gone."""
+
+    __tablename__ = "findings"
+    __table_args__ = (
+        CheckConstraint(_one_of("severity", SEVERITIES), name="severity"),
+        CheckConstraint(_one_of("state", FINDING_STATES), name="state"),
+        UniqueConstraint("councilor_id", "fingerprint"),
+        Index("ix_findings_councilor_id_id", "councilor_id", "id"),
+        Index("ix_findings_councilor_id_state_id", "councilor_id", "state", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    councilor_id: Mapped[str] = mapped_column(String(36))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(Text)
+    severity: Mapped[str] = mapped_column(String(10))
+    file: Mapped[str | None] = mapped_column(Text)
+    line: Mapped[int | None] = mapped_column(Integer)
+    key: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(12))
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    first_execution_id: Mapped[str] = mapped_column(String(36))
+    last_execution_id: Mapped[str] = mapped_column(String(36))
+    count: Mapped[int] = mapped_column(Integer)  # in how many runs it was seen
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(200))
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    resolved_execution_id: Mapped[str | None] = mapped_column(String(36))
+    regressed_execution_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class Worker(Base):

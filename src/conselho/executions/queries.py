@@ -19,7 +19,7 @@ from conselho import errors, ids
 from conselho.agents import limits
 from conselho.db.among import among
 from conselho.db.fulltext import Phrase
-from conselho.db.session import Tx, loose
+from conselho.db.session import Tx, brief, loose
 from conselho.db.types import UtcDateTime
 from conselho.events.moments import check_moment
 from conselho.executions import queue, search, states, words
@@ -27,6 +27,7 @@ from conselho.executions.models import ORIGINS, SEVERITIES, Execution, LogHead, 
 from conselho.executions.states import Status
 
 PAGE_MAX = 200
+BRIEF_ROWS = 50  # take about a millisecond
 KEYS_MAX = 2_000  # of executions that a search looks at in one go
 VALUE_CHARACTERS_MAX = 200  # of a filter; what is longer names nothing
 
@@ -88,7 +89,18 @@ class Page:
     next: str | None
 
 
+def is_one_brief(*_: Any) -> bool:
+    """A row by its key."""
+    return True
+
+
+def is_page_brief(which: Filter, limit: int, *_: Any) -> bool:
+    """A short page in the order of an index; words may be looked for in all rows there are."""
+    return limit <= BRIEF_ROWS and not which.q
+
+
 @loose
+@brief(is_one_brief)
 def one(tx: Tx, execution_id: str, rows: Select[Any] = ROWS) -> Row[Any]:
     """The row of an execution, with the columns of `rows`. Raises: errors.NotFound."""
     # What is no id is nobody's; one database would say so, the other would break at a NUL in it.
@@ -99,6 +111,7 @@ def one(tx: Tx, execution_id: str, rows: Select[Any] = ROWS) -> Row[Any]:
 
 
 @loose
+@brief(is_page_brief)
 def page(tx: Tx, which: Filter, limit: int, after: str | None = None, rows: Select[Any] = ROWS) -> Page:
     """A page of executions, with the columns of `rows`. Raises: errors.Invalid for a filter or cursor that is none.
 

@@ -5,10 +5,10 @@ race changes nothing and is no error: the function says False or returns nothing
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -18,7 +18,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     literal_column,
     or_,
     select,
@@ -29,10 +28,10 @@ from sqlalchemy import (
 
 from conselho import errors, ids
 from conselho.db.many import ManyRows
-from conselho.db.session import Sink, Tx, at_once, takes_lock
+from conselho.db.session import Sink, Tx, at_once, loose, takes_lock
 from conselho.db.upsert import insert_if_absent, or_replace
 from conselho.events import log as events
-from conselho.executions import endings, states
+from conselho.executions import endings, rows, states
 from conselho.executions.models import Execution, IdempotencyKey, Lane, LogHead
 from conselho.executions.request import Lane as LaneRequest
 from conselho.executions.request import Request, checked
@@ -43,8 +42,6 @@ IDEMPOTENCY_KEPT = timedelta(days=7)
 KEYS_AT_ONCE = 500  # forgotten in one short transaction
 LANE_KEY_BYTES_MAX = 1000  # PostgreSQL's index takes 2,700; a path may have 4,096
 
-_INSERT = insert(Execution)
-_INSERT_LANE = insert(Lane)
 _INSERT_KEY = insert_if_absent(IdempotencyKey, ["key"]).returning(IdempotencyKey.key)
 _KEY = select(IdempotencyKey.request_digest, IdempotencyKey.execution_id, IdempotencyKey.created_at).where(
     IdempotencyKey.key == bindparam("key")
@@ -53,6 +50,10 @@ _FORGET_KEY = delete(IdempotencyKey).where(IdempotencyKey.key == bindparam("old_
 _HEAD = ManyRows(
     LogHead, ("execution_id", "fence", "last_seq", "bytes"), partial(or_replace, ["execution_id"], ["fence"])
 )
+
+
+_ROWS = ManyRows(Execution, rows.COLUMNS)
+_LANES = ManyRows(Lane, ("execution_id", "key", "room", "held"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,20 @@ def enqueue(
         earlier = _claim_key(tx, idempotency_key, digest or request.digest(), execution_id)
         if earlier is not None:
             return earlier
-    tx.execute(_INSERT, _as_row(tx, request, execution_id))
-    if request.lanes:
-        tx.execute(
-            _INSERT_LANE,
-            [
-                {"execution_id": execution_id, "key": _short(lane.key), "room": lane.room, "held": False}
-                for lane in request.lanes
-            ],
-        )
-    events.append(tx, "execution.queued", execution_id=execution_id, data={"title": request.title})
-    tx.signal(WAKE)
+    _ROWS.insert(tx, [rows.as_row(tx, request, execution_id)])
+    _accepted(tx, [(execution_id, request.title, request.lanes)])
     return execution_id
+
+
+def enqueue_alike(tx: Tx, request: Request, wishes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Accept several executions: each under its id, and each as `request` but for some fields, which were checked."""
+    alike = rows.as_row(tx, request, "")
+    found = [alike | rows.stored_all(other) | {"id": execution_id} for execution_id, other in wishes]
+    said = tuple(name for name in alike if any(row[name] is not None for row in found))
+    _rows_of(said).insert(tx, found)
+    _accepted(
+        tx, [(each, other.get("title", request.title), other.get("lanes", request.lanes)) for each, other in wishes]
+    )
 
 
 def made_before(tx: Tx, idempotency_key: str, digest: str) -> str | None:
@@ -107,13 +110,22 @@ def retry(tx: Tx, execution_id: str, new_id: str, idempotency_key: str | None = 
 
     Raises: errors.NotFound; errors.Conflict while it has not ended.
     """
+    return enqueue(tx, rows.as_request(ended(tx, execution_id, "retry")), new_id, idempotency_key)
+
+
+@loose
+def ended(tx: Tx, execution_id: str, verb: str) -> Row[Any]:
+    """The whole row of an execution that has ended; `verb`: what for.
+
+    Raises: errors.NotFound; errors.Conflict while it has not ended.
+    """
     asked = select(Execution.__table__).where(Execution.id == execution_id)
     row = tx.execute(asked).one_or_none() if ids.is_id(execution_id) else None
     if row is None:
         raise errors.NotFound(f"there is no execution {execution_id[:50]}")
     if row.status not in states.TERMINAL:
-        raise errors.Conflict(f"execution {execution_id} is {row.status}: cancel it, or wait for its end, then retry")
-    return enqueue(tx, _as_request(row), new_id, idempotency_key)
+        raise errors.Conflict(f"execution {execution_id} is {row.status}: cancel it, or wait for its end, then {verb}")
+    return row
 
 
 _other = Lane.__table__.alias("other")
@@ -278,6 +290,46 @@ def give_back(
     return True
 
 
+_BEGIN_ANEW = (
+    update(Execution)
+    .where(
+        Execution.id == bindparam("run_id"),
+        Execution.status == Status.RUNNING,
+        Execution.fence == bindparam("run_fence"),
+        Execution.resume.is_not(None),  # so it happens once
+        Execution.cancel_requested_at.is_(None),
+    )
+    .values(
+        status=Status.QUEUED,
+        resume=None,
+        worker_id=None,
+        worker=None,
+        lease_until=None,
+        unreachable_since=None,
+        started_at=None,
+        start_before=None,  # it was started in time
+        waiting_for=bindparam("waiting"),
+    )
+    .returning(Execution.lanes)
+)
+
+
+def begin_anew(tx: Tx, execution_id: str, fence: int) -> bool:
+    """Return an execution whose CLI did not know the session that it was to take up, and did nothing; at most once.
+
+    False where it is not held under that fence any more, was to take up none, or was asked to end.
+    """
+    waiting_for = "its agent CLI, to begin a new session"
+    row = tx.execute(_BEGIN_ANEW, {"run_id": execution_id, "run_fence": fence, "waiting": waiting_for}).one_or_none()
+    if row is None:
+        return False
+    if row.lanes:
+        tx.execute(_FREE_LANES, {"held_id": execution_id})
+    events.append(tx, "execution.requeued", execution_id=execution_id, data={"waiting_for": waiting_for})
+    tx.signal(WAKE)
+    return True
+
+
 def forget_keys(tx: Tx) -> bool:
     """Drop idempotency keys that are too old to be asked for; True if there may be more."""
     old = select(IdempotencyKey.key).where(IdempotencyKey.created_at < tx.now - IDEMPOTENCY_KEPT).limit(KEYS_AT_ONCE)
@@ -312,55 +364,21 @@ def _short(key: str) -> str:
     return f"{data[: LANE_KEY_BYTES_MAX // 2].decode('utf-8', 'ignore')}… {hashlib.sha256(data).hexdigest()}"
 
 
-def _as_row(tx: Tx, request: Request, execution_id: str) -> dict[str, Any]:
-    kept: Sequence[str] = (
-        "provider", "cwd", "prompt", "origin", "title", "context", "instance_id", "timeout_seconds",
-        "idle_timeout_seconds", "exclusive", "retry_on_loss", "not_before", "start_before", "agent_id", "agent",
-        "model", "councilor_id", "card_id", "command", "retry_of", "attempt",
-    )  # fmt: skip
-    row: dict[str, Any] = {name: getattr(request, name) for name in kept}
-    row |= {
-        "id": execution_id,
-        "status": Status.QUEUED,
-        "argv": list(request.argv) if request.argv else None,
-        "env": request.env or None,
-        "env_allow": list(request.env_allow) or None,
-        "accepted_exit_codes": list(request.accepted_exit_codes),
-        "rank": -request.priority,
-        "lanes": [[lane.key, lane.room] for lane in request.lanes] or None,
-        "fence": 0,
-        "created_at": tx.now,
-        "log_lines": 0,
-        "log_bytes": 0,
-    }
-    return row
+@lru_cache(maxsize=200)
+def _rows_of(columns: tuple[str, ...]) -> ManyRows:
+    """For rows that have nothing in the other columns."""
+    return ManyRows(Execution, columns)
 
 
-def _as_request(row: Row[Any]) -> Request:
-    return Request(
-        provider=row.provider,
-        origin="retry",
-        cwd=row.cwd,
-        argv=tuple(row.argv) if row.argv else None,
-        prompt=row.prompt,
-        env=row.env or {},
-        env_allow=tuple(row.env_allow or ()),
-        title=row.title,
-        context=row.context,
-        instance_id=row.instance_id,
-        timeout_seconds=row.timeout_seconds,
-        idle_timeout_seconds=row.idle_timeout_seconds,
-        accepted_exit_codes=tuple(row.accepted_exit_codes),
-        exclusive=row.exclusive,
-        retry_on_loss=row.retry_on_loss,
-        priority=-row.rank,
-        lanes=tuple(LaneRequest(key=key, room=room) for key, room in row.lanes or ()),
-        agent_id=row.agent_id,
-        agent=row.agent,
-        model=row.model,
-        councilor_id=row.councilor_id,
-        card_id=row.card_id,
-        command=row.command,
-        retry_of=row.id,
-        attempt=row.attempt + 1,
-    )
+def _accepted(tx: Tx, several: Sequence[tuple[str, str | None, Sequence[LaneRequest]]]) -> None:
+    """What belongs to being accepted, beside the row: of each its id, its title and its lanes."""
+    lanes = [
+        {"execution_id": execution_id, "key": _short(lane.key), "room": lane.room, "held": False}
+        for execution_id, _, wanted in several
+        for lane in wanted
+    ]
+    if lanes:
+        _LANES.insert(tx, lanes)
+    for execution_id, title, _ in several:
+        events.append(tx, "execution.queued", execution_id=execution_id, data={"title": title})
+    tx.signal(WAKE)

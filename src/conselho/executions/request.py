@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from conselho import errors
-from conselho.agents import limits
+from conselho.agents import limits, tasks
 from conselho.events.moments import check_moment
 
 CONTEXT_DEPTH_MAX = 100  # nobody nests deeper by hand; Python's own reading of JSON ends at some hundreds
@@ -50,22 +50,32 @@ class Request:
     agent_id: str | None = None
     agent: str | None = None
     model: str | None = None
+    options: dict[str, Any] | None = None
+    continue_from: str | None = None
+    resume: str | None = None  # the session of that run, as its CLI calls it
     councilor_id: str | None = None
     card_id: str | None = None
     command: str | None = None
     retry_of: str | None = None
     attempt: int = 1
+    # As `rules.checked` made them when they were written; not again here, for one that RE2 has come to refuse does not
+    # stop a run, nor its retry.
+    severity_rules: tuple[dict[str, str], ...] | None = None
 
     def digest(self) -> str:
         """A fingerprint of the whole wish: the same key must come with the same one."""
-        text = json.dumps(asdict(self), sort_keys=True, default=str)
+        wish = asdict(self)
+        for name in ("severity_rules", "options", "continue_from", "resume"):
+            if wish[name] is None:  # keys from before there were any must still fit
+                del wish[name]
+        text = json.dumps(wish, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def checked(request: Request) -> Request:
     """The request itself, if it can be done.
 
-    Raises: errors.Invalid with one sentence that names the field and its limit.
+    Raises: errors.Invalid with one sentence that names the field and its limit, or says what its provider cannot do.
     """
     _check_text(request)
     limits.check_argv(request.provider, request.argv or (), request.prompt)
@@ -75,6 +85,15 @@ def checked(request: Request) -> Request:
     check_context(request.context)
     _check_times(request)
     _check_numbers(request)
+    tasks.check(
+        request.provider,
+        argv=request.argv or (),
+        prompt=request.prompt,
+        model=request.model,
+        given=request.options,
+        cwd=request.cwd,
+        resume=request.resume,
+    )
     return request
 
 
@@ -91,8 +110,8 @@ def _check_text(request: Request) -> None:
     limits.check_prompt(request.prompt)
     limits.check_cwd(request.cwd)
     limits.check_text("title", request.title, limits.TITLE_CHARACTERS_MAX)
-    for name in ("model", "instance_id"):
-        limits.check_text(name, getattr(request, name))
+    limits.check_text("model", request.model, limits.MODEL_CHARACTERS_MAX)
+    limits.check_text("instance_id", request.instance_id)
 
 
 def _check_times(request: Request) -> None:

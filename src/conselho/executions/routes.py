@@ -11,13 +11,12 @@ from conselho.agents import queries as agents
 from conselho.db.session import Database
 from conselho.events.moments import Moment
 from conselho.events.signals import Signals
-from conselho.executions import answers, endings, patience, queries, queue
+from conselho.executions import answers, continuing, endings, patience, queries, queue
 from conselho.executions.answers import ExecutionPage, ExecutionSnapshot
 from conselho.executions.models import ORIGINS
 from conselho.executions.schemas import NewExecution
 from conselho.executions.severity import Severity
 from conselho.executions.states import Status
-from conselho.providers import registry
 
 KEY_CHARACTERS_MAX = 200
 
@@ -49,23 +48,29 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=202, response_model=ExecutionSnapshot, summary="Ask for an execution")
+@router.post(
+    "",
+    status_code=202,
+    response_model=ExecutionSnapshot,
+    responses=errors.documented(errors.NotFound, errors.Conflict),
+    summary="Ask for an execution",
+)
 async def create(database: Store, body: NewExecution, idempotency_key: Key = None) -> Response:
     """Accept an execution; it is durable when this answers.
 
     Under an `Idempotency-Key` the same body may be sent again, for 7 days: the answer is the same, and it is run once.
     """
     digest = None if idempotency_key is None else body.digest()
-    agent = None
-    if body.agent is not None:
-        if idempotency_key is not None and digest is not None:
-            # The agent may have changed since, or be gone: what was accepted then is the answer still.
-            earlier = await database.read(queue.made_before, idempotency_key, digest)
-            if earlier is not None:
-                return await _accepted(database, earlier, body.not_before)
-        agent = await database.read(agents.asked_for, body.agent)
-    request = body.as_request(agent)
-    registry.find(request.provider)
+    if idempotency_key is not None and digest is not None and (body.agent or body.continue_from) is not None:
+        # What it refers to may have changed since, or be gone: what was accepted then is the answer still.
+        made = await database.read(queue.made_before, idempotency_key, digest)
+        if made is not None:
+            return await _accepted(database, made, body.not_before)
+    if body.continue_from is not None:
+        request = continuing.request(body, await database.read(queue.ended, body.continue_from, "continue"))
+    else:
+        agent = None if body.agent is None else await database.read(agents.asked_for, body.agent)
+        request = body.as_request(agent)
     execution_id = await database.write(queue.enqueue, request, ids.new(), idempotency_key, digest)
     return await _accepted(database, execution_id, request.not_before)
 
@@ -88,6 +93,8 @@ async def find(  # noqa: PLR0913 - one parameter a filter
     after: Annotated[str | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     """A page of executions, newest first; every filter that is given must hold."""
+    if councilor is not None and not ids.is_id(councilor):
+        raise errors.Invalid("councilor: it takes an id, which /api/v1/councilors shows beside the slug")
     which = queries.Filter(
         status=status,
         severity=severity,

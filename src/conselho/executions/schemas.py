@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
-from conselho.agents import limits, prompts
+from conselho.agents import limits, prompts, tasks
+from conselho.agents.schemas import GivenOptions
 from conselho.events.moments import Moment
 from conselho.executions import request
 from conselho.executions.request import Request
@@ -30,6 +32,10 @@ class NewExecution(BaseModel):
     provider: Annotated[str | None, Field(max_length=50)] = None
     argv: list[str] | None = None
     prompt: str | None = None
+    model: str | None = None
+    options: Annotated[
+        GivenOptions | None, Field(description="how an agent CLI is to work; each wins over its agent's")
+    ] = None
     cwd: str | None = None
     env: dict[str, str] = Field(default_factory=dict)
     title: str | None = None
@@ -41,6 +47,14 @@ class NewExecution(BaseModel):
     exclusive: bool | None = None
     retry_on_loss: bool = False
     priority: int = 0
+    continue_from: Annotated[
+        str | None,
+        Field(
+            max_length=100,
+            description="the id of an execution that has ended: its conversation goes on, in its directory and with its"
+            " agent, model and options where nothing else is said",
+        ),
+    ] = None
     not_before: Moment | None = None
     start_before: Moment | None = None
     origin: Literal["api", "cli"] = "api"
@@ -51,16 +65,19 @@ class NewExecution(BaseModel):
         text = json.dumps(self.model_dump(exclude_none=True), sort_keys=True, default=str)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
-    def as_request(self, agent: Row[Any] | None = None) -> Request:
+    def as_request(self, agent: Row[Any] | None = None, *, links: bool = True) -> Request:
         """The request that is enqueued: a copy of the agent's definition, where nothing else is asked for.
 
-        Paths are made absolute, the lanes of the directory and of the agent added. Raises: errors.Invalid.
+        The lanes of the directory and of the agent are added; `links`: links in its path are followed, which looks at
+        the disk. Raises: errors.Invalid.
         """
         said = self.model_dump(include=set(_OF_THE_AGENT), exclude_none=True)
-        stored = {} if agent is None else {name: getattr(agent, name) for name in _OF_THE_AGENT}
+        stored = {} if agent is None else {name: getattr(agent, name) for name in self._taken(agent)}
         meant: dict[str, Any] = {name: value for name, value in stored.items() if value is not None} | said
+        options = tasks.merged(meant.pop("options", None), self.given_options())
         argv, codes = meant.pop("argv", None), meant.pop("accepted_exit_codes", (0,))
-        cwd, exclusive = _real(meant.pop("cwd", str(Path.home()))), meant.pop("exclusive", False)
+        cwd, exclusive = meant.pop("cwd", str(Path.home())), meant.pop("exclusive", False)
+        cwd = real(cwd) if links else cwd
         return Request(
             **{"provider": "command", **meant},
             argv=tuple(argv) if argv else None,
@@ -69,7 +86,7 @@ class NewExecution(BaseModel):
             env=self.env if agent is None else agent.env | self.env,
             env_allow=() if agent is None else tuple(agent.env_allow),
             origin=self.origin,
-            title=self.title or _title(agent, self.argv, self.prompt),
+            title=self.title or title_of(None if agent is None else agent.title or agent.slug, self.argv, self.prompt),
             context=self.context,
             instance_id=self.instance_id,
             accepted_exit_codes=tuple(codes),
@@ -81,33 +98,50 @@ class NewExecution(BaseModel):
             lanes=_lanes(cwd, agent, exclusive=exclusive),
             agent_id=None if agent is None else agent.id,
             agent=None if agent is None else agent.slug,
-            model=None if agent is None else agent.model,
+            options=options,
+        )
+
+    def given_options(self) -> dict[str, Any] | None:
+        """The options that were sent; None among them stands for the default."""
+        return None if self.options is None else self.options.model_dump(exclude_unset=True)
+
+    def _taken(self, agent: Row[Any]) -> Sequence[str]:
+        """What its agent says where the request does not."""
+        is_same = self.provider is None or self.provider == agent.provider
+        return (
+            (*_OF_THE_AGENT, "options") if is_same else [each for each in _OF_THE_AGENT if each not in _OF_A_PROVIDER]
         )
 
 
 # What a request may say otherwise than its agent.
 _OF_THE_AGENT = (
-    "provider", "argv", "cwd", "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "exclusive",
+    "provider", "argv", "model", "cwd", "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "exclusive",
 )  # fmt: skip
+_OF_A_PROVIDER = ("argv", "model")  # and mean nothing, or something else, to another one
 
 
-def _real(cwd: str) -> str:
+def real(cwd: str) -> str:
     """The real path, so that two names of one directory share its lane. The lock itself is on the inode."""
     return os.path.realpath(cwd) if cwd.startswith("/") and limits.is_storable(cwd) else cwd
 
 
 def _lanes(cwd: str, agent: Row[Any] | None, *, exclusive: bool) -> tuple[request.Lane, ...]:
-    found = (request.Lane(key=f"directory {cwd}", room=1 if exclusive else SHARED_ROOM),)
+    found = (directory_lane(cwd, exclusive=exclusive),)
     if agent is None:
         return found
     # Also without a limit: one that is set later then counts the runs there are.
     return (*found, request.Lane(key=f"agent {agent.slug}", room=agent.concurrency or SHARED_ROOM))
 
 
-def _title(agent: Row[Any] | None, argv: list[str] | None, prompt: str | None) -> str | None:
+def directory_lane(cwd: str, *, exclusive: bool) -> request.Lane:
+    """The lane of a directory."""
+    return request.Lane(key=f"directory {cwd}", room=1 if exclusive else SHARED_ROOM)
+
+
+def title_of(agent: str | None, argv: list[str] | None, prompt: str | None) -> str | None:
+    """What a run is called that was given no title; `agent`: what its agent is called."""
     said = " ".join((" ".join(argv) if argv else prompt or "").split())
-    of = None if agent is None else agent.title or agent.slug
-    line = ": ".join(part for part in (of, said) if part)
+    line = ": ".join(part for part in (agent, said) if part)
     if not line:
         return None
     most = limits.TITLE_CHARACTERS_MAX

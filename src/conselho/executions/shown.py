@@ -23,13 +23,13 @@ _OTHERWISE: Mapping[str, ColumnElement[Any]] = {
     "not_before": _COLUMN.not_before,  # as a moment: why a run waits depends on it
 }
 FIELDS = (
-    "id", "agent_id", "agent", "provider", "model", "argv", "origin", "councilor_id", "card_id", "command", "title",
-    "prompt", "cwd", "env_allow", "context", "instance_id", "status", "severity", "summary", "findings", "evidence",
-    "result", "error", "exit_code", "signal", "reason", "created_at", "started_at", "completed_at", "duration_seconds",
-    "attempt", "retry_of", "worker", "unreachable", "input_tokens", "output_tokens", "cost_usd", "session",
-    "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "exclusive", "priority", "not_before",
-    "start_before", "cancel_requested_at", "note", "waiting_for", "log_lines", "log_bytes",
-    "log_purged_at",
+    "id", "agent_id", "agent", "provider", "model", "options", "argv", "origin", "councilor_id", "card_id", "command",
+    "title", "prompt", "cwd", "env_allow", "context", "instance_id", "status", "severity", "summary", "findings",
+    "evidence", "result", "error", "exit_code", "signal", "reason", "created_at", "started_at", "completed_at",
+    "duration_seconds", "attempt", "retry_of", "continue_from", "worker", "unreachable", "input_tokens",
+    "output_tokens", "cached_tokens", "turns", "cost_usd", "session", "lifts_at", "timeout_seconds",
+    "idle_timeout_seconds", "accepted_exit_codes", "exclusive", "priority", "not_before", "start_before",
+    "cancel_requested_at", "note", "waiting_for", "log_lines", "log_bytes", "log_purged_at",
 )  # fmt: skip
 
 

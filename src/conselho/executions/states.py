@@ -74,6 +74,13 @@ ARROWS = (
     Arrow(
         Status.RUNNING, Status.QUEUED, "give_back", _REQUEUED, "the holder of the fence proved that nothing was forked"
     ),
+    Arrow(
+        Status.RUNNING,
+        Status.QUEUED,
+        "begin_anew",
+        _REQUEUED,
+        "its agent CLI ended without doing anything, for it did not know the session to take up; once",
+    ),
 )
 
 _ALLOWED = {(arrow.source, arrow.target, arrow.verb): arrow for arrow in ARROWS}

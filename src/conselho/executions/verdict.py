@@ -6,8 +6,9 @@ In this order; the first that has something to say decides, and what it saw is k
    warning: somebody wanted it to end, so nothing is broken, but the work is not done either.
 2. The verdict line, which the agent ends with: `VERDICT: {"severity": …, "summary": …, "findings": […]}`. The last
    one that is well formed counts (`verdict_line.py` says what that means).
-3. The words of the last lines, in English and Portuguese (`phrases.py` reads them, `verdict_words.py` lists them).
-4. Else it is a success.
+3. The councilor's own rules (`rules.py`): the first of them whose pattern is found in one of the last lines.
+4. The words of the last lines, in English and Portuguese (`phrases.py` reads them, `verdict_words.py` lists them).
+5. Else it is a success.
 
 Last comes the floor, which only raises: a run whose log was capped, or that left processes behind, is at least a
 warning, even if its agent says that all went well.
@@ -18,10 +19,11 @@ Nothing in this file reads or writes anything; the same lines and ending give th
 
 import re
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from conselho.executions import phrases, verdict_line
+from conselho.executions import phrases, rules, verdict_line
 from conselho.executions.severity import Severity
 from conselho.executions.verdict_line import Claim, Finding, Malformed, one_line
 
@@ -41,7 +43,7 @@ SUMMARY_OF_LOG_LENGTH_MAX = 200
 """Characters of a summary that is taken from the log: it stands in lists and notifications."""
 
 EndingKind = Literal["succeeded", "failed", "timed_out", "cancelled", "lost"]
-Source = Literal["ending", "verdict_line", "words", "default"]
+Source = Literal["ending", "verdict_line", "rule", "words", "default"]
 
 _LINES = re.compile(r"[^\r\n]+")
 
@@ -66,7 +68,8 @@ class Evidence:
     """What decided, so that a reader can check it.
 
     `text` is the line or sentence, at most 500 characters; `line_seq` its place in the log, where it has one. `notes`
-    tell what else a reader should know: a verdict line that was not understood, what was cut, what the floor raised.
+    tell what else a reader should know: the rule that decided, a verdict line that was not understood, what was cut,
+    what the floor raised.
     """
 
     source: Source
@@ -77,12 +80,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said about a run. `summary` is one line, never several; it may be empty."""
+    """What is said about a run. `summary` is one line, never several; it may be empty.
+
+    `names_all`: its agent ended with a verdict line, and what that does not name was not found.
+    """
 
     severity: Severity
     summary: str
     findings: tuple[Finding, ...]
     evidence: Evidence
+    names_all: bool = False
 
 
 class Reader:
@@ -92,7 +99,9 @@ class Reader:
     tools do not belong here: a file that the agent merely looked at must not speak for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, severity_rules: Sequence[Mapping[str, Any]] = ()) -> None:
+        """`severity_rules`: the councilor's own, as they are stored with the run."""
+        self._rules = severity_rules
         self._claim: tuple[int, str, Claim] | None = None
         self._malformed: tuple[int, Malformed] | None = None
         self._window: deque[tuple[int, str]] = deque(maxlen=WINDOW_LINES)
@@ -111,13 +120,7 @@ class Reader:
 
     def decide(self, ending: Ending) -> Verdict:
         """The verdict on everything read so far. Changes nothing: it may be asked again."""
-        verdict = (
-            self._by_ending(ending)
-            or self._by_verdict_line()
-            # A councilor's own rules speak here: after what the agent says of itself, before the words of everybody.
-            or self._by_words()
-            or self._by_default()
-        )
+        verdict = self._by_ending(ending) or self._by_verdict_line() or self._by_rules_or_words()
         return _at_least(ending, verdict)
 
     def _read(self, seq: int, line: str) -> None:
@@ -151,19 +154,38 @@ class Reader:
         seq, line, claim = self._claim
         summary = claim.summary or (claim.findings[0].title if claim.findings else self._last_line())
         return Verdict(
-            claim.severity, summary, claim.findings, Evidence("verdict_line", line, seq, claim.notes + self._notes())
+            claim.severity,
+            summary,
+            claim.findings,
+            Evidence("verdict_line", line, seq, claim.notes + self._notes()),
+            names_all=claim.names_all and self._malformed is None,
         )
 
-    def _by_words(self) -> Verdict | None:
+    def _by_rules_or_words(self) -> Verdict:
+        usable, left_out = rules.usable(self._rules)
+        notes = (*(one_line(each, EVIDENCE_LENGTH_MAX) for each in left_out), *self._notes())
+        return self._by_rules(usable, notes) or self._by_words(notes) or self._by_default(notes)
+
+    def _by_rules(self, usable: Sequence[rules.Rule], notes: tuple[str, ...]) -> Verdict | None:
+        for rule in usable:
+            for seq, line in reversed(self._window):
+                if rule.matches(line):
+                    said = one_line(f"rule {rule.number}: {rule.pattern}", EVIDENCE_LENGTH_MAX)
+                    evidence = Evidence("rule", one_line(line, EVIDENCE_LENGTH_MAX), seq, (said, *notes))
+                    summary = one_line(rule.summary or line, SUMMARY_OF_LOG_LENGTH_MAX)
+                    return Verdict(rule.severity, summary, (), evidence)
+        return None
+
+    def _by_words(self, notes: tuple[str, ...]) -> Verdict | None:
         found = phrases.worst(self._window)
         if found is None:
             return None
-        evidence = Evidence("words", one_line(found.line, EVIDENCE_LENGTH_MAX), found.seq, self._notes())
+        evidence = Evidence("words", one_line(found.line, EVIDENCE_LENGTH_MAX), found.seq, notes)
         return Verdict(found.severity, one_line(found.line, SUMMARY_OF_LOG_LENGTH_MAX), (), evidence)
 
-    def _by_default(self) -> Verdict:
+    def _by_default(self, notes: tuple[str, ...]) -> Verdict:
         text = "no verdict line, and no word of a problem"
-        return Verdict(Severity.SUCCESS, self._last_line(), (), Evidence("default", text, notes=self._notes()))
+        return Verdict(Severity.SUCCESS, self._last_line(), (), Evidence("default", text, notes=notes))
 
     def _last_line(self) -> str:
         return one_line(self._window[-1][1], SUMMARY_OF_LOG_LENGTH_MAX) if self._window else ""
@@ -190,6 +212,6 @@ def _at_least(ending: Ending, verdict: Verdict) -> Verdict:
     reason = one_line(ending.floor_reason, EVIDENCE_LENGTH_MAX)
     said = f"raised from {verdict.severity}, which came from the {before.source.replace('_', ' ')}: {before.text}"
     evidence = Evidence("ending", reason, None, (one_line(said, EVIDENCE_LENGTH_MAX), *before.notes))
-    # An agent's own sentence, or that of an ending gone wrong, says more than why it was raised.
-    summary = verdict.summary if before.source in {"verdict_line", "ending"} else reason
+    # An agent's own sentence, a rule's, or that of an ending gone wrong, says more than why it was raised.
+    summary = verdict.summary if before.source in {"verdict_line", "rule", "ending"} else reason
     return replace(verdict, severity=ending.floor, summary=summary or verdict.summary, evidence=evidence)

@@ -58,12 +58,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a well-formed line says. `notes`: what had to be cut or left out."""
+    """What a well-formed line says. `notes`: what had to be cut or left out.
+
+    `names_all`: whether what its findings do not name was not found. Not so where one of them was left out, nor where
+    a warning or an error comes without any list of them.
+    """
 
     severity: Severity
     summary: str
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    names_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,14 @@ def _claim(said: dict[str, Any]) -> Claim:
     notes: Counter[str] = Counter()
     summary = _text(said, "summary", SUMMARY_LENGTH_MAX, notes) or ""
     findings = _findings(said.get("findings"), severity, notes)
-    return Claim(severity, summary, findings, tuple(f"{note} ({count:,})" for note, count in notes.items()))
+    told = tuple(f"{note} ({count:,})" for note, count in notes.items())
+    return Claim(severity, summary, findings, told, _names_all(said.get("findings"), findings, severity))
+
+
+def _names_all(listed: object, taken: tuple[Finding, ...], severity: Severity) -> bool:
+    if listed is None:
+        return severity is Severity.SUCCESS
+    return isinstance(listed, list) and len(listed) == len(taken)
 
 
 def _severity(value: object) -> Severity | None:
