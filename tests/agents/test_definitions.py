@@ -10,6 +10,7 @@ from conselho import errors, ids
 from conselho.agents import definitions, keys, queries
 from conselho.agents.definitions import Definition
 from conselho.agents.schemas import AgentSnapshot
+from conselho.db import keys as stored_keys
 from conselho.db.session import Database
 from conselho.events import log as events
 from tests.agents.making import change, make_agent, make_definition, one, remove
@@ -137,11 +138,11 @@ def test_a_key_is_kept_for_seven_days(database: Database, clock: Clock) -> None:
     make_agent(database, key="k")
     clock.advance(timedelta(days=7, seconds=1))
     make_agent(database, "other", key="k")
-    assert database.submit(keys.forget).result() is False
+    assert database.submit(stored_keys.forget).result() is False
     with pytest.raises(errors.Invalid):
         make_agent(database, "third", key="k")
     clock.advance(timedelta(days=7, seconds=1))
-    database.submit(keys.forget).result()
+    database.submit(stored_keys.forget).result()
     make_agent(database, "third", key="k")
 
 

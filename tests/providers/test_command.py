@@ -1,11 +1,15 @@
 """Any command as a provider: what is started, what of its output is said, and what it came to."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conselho.providers.base import Conclusion, Output, Said, Task
 from conselho.providers.command import RESULT_CHARACTERS_MAX, RESULT_LINES_MAX, Command
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 command = Command()
 
@@ -14,11 +18,11 @@ def conclude(*outputs: Output) -> Conclusion:
     state = command.begin()
     for output in outputs:
         _, state = command.read(output, state)
-    return command.conclude(state)
+    return command.conclude(state, 0)
 
 
 def printed(*lines: str) -> Output:
-    return Output("stdout", lines)
+    return Output("stdout", lines, NOON)
 
 
 def test_its_argv_is_started_as_it_is_given() -> None:
@@ -57,13 +61,13 @@ def test_a_prompt_that_names_the_place_itself_is_not_filled_again() -> None:
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_line_is_said_as_it_was_written_where_it_was_written(stream: str) -> None:
-    said, _ = command.read(Output(stream, ("one", "", "\x1b[1mtwo\r")), command.begin())
+    said, _ = command.read(Output(stream, ("one", "", "\x1b[1mtwo\r"), NOON), command.begin())
     assert said == (Said(stream, ("one", "", "\x1b[1mtwo\r")),)
     assert said[0].speaks, "the verdict listens to it"
 
 
 def test_a_piece_of_a_line_says_that_it_goes_on() -> None:
-    said, _ = command.read(Output("stdout", ("x" * 10,), is_whole=False), command.begin())
+    said, _ = command.read(Output("stdout", ("x" * 10,), NOON, is_whole=False), command.begin())
     assert said[0].data == {"continues": True}
 
 
@@ -72,8 +76,8 @@ def test_what_it_printed_last_is_its_result() -> None:
 
 
 def test_its_errors_are_no_result() -> None:
-    assert conclude(printed("well"), Output("stderr", ("a warning",))).result == "well"
-    assert conclude(Output("stderr", ("a warning",))).result is None
+    assert conclude(printed("well"), Output("stderr", ("a warning",), NOON)).result == "well"
+    assert conclude(Output("stderr", ("a warning",), NOON)).result is None
 
 
 @pytest.mark.parametrize("lines", [(), ("",), ("", "", "")])

@@ -127,7 +127,8 @@ def test_empty_lines_are_lines() -> None:
 
 def test_a_line_has_the_moment_at_which_it_ended() -> None:
     first, last = assemble([(Stream.STDOUT, b"a"), (Stream.STDOUT, b"b\nc")])
-    assert (first.at, first.output) == (NINE + timedelta(seconds=2), Output("stdout", ("ab",)))
+    its_end = NINE + timedelta(seconds=2)
+    assert (first.at, first.output) == (its_end, Output("stdout", ("ab",), its_end))
     assert last.at == NINE
 
 

@@ -79,7 +79,7 @@ async def test_what_is_in_the_spool_becomes_the_log(database: Database, tape: Ta
     assert lines[0].at.isoformat() == "2026-03-02T09:00:01+00:00"
     head = database.fetch(logs.head, execution_id).result()
     assert end == LogEnd(5, head.bytes)
-    assert capture.conclude().result == "one\ntwo\nno newline"
+    assert capture.conclude(0).result == "one\ntwo\nno newline"
 
 
 @on_a_loop

@@ -20,6 +20,9 @@ class Claimed:
     """The columns of a claimed row that matter here."""
 
     id: str = "0190c1a2-0000-7000-8000-00000000000a"
+    provider: str = "command"
+    continue_from: str | None = None
+    resume: str | None = None
     cwd: str = "/srv"
     env: dict[str, str] | None = None
     env_allow: list[str] | None = None
@@ -60,6 +63,14 @@ def test_what_the_agent_is_allowed_is_inherited_as_well(monkeypatch: pytest.Monk
     assert not {"TOKEN", "NOT_SET_HERE"} & set(found)
 
 
+def test_an_agent_cli_gets_what_signs_it_in_and_where_that_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CODEX_API_KEY", "CODEX_HOME", "ANTHROPIC_API_KEY"):
+        monkeypatch.setenv(name, name.lower())
+    found = environment.variables(make_row(provider="codex"), Invocation(argv=("codex",)), SETTINGS)
+    assert (found["CODEX_API_KEY"], found["CODEX_HOME"]) == ("codex_api_key", "codex_home")
+    assert "ANTHROPIC_API_KEY" not in found
+
+
 def test_what_is_defined_beats_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "inherited")
     row = make_row(env_allow=["GITHUB_TOKEN"], env={"GITHUB_TOKEN": "defined"})
@@ -82,6 +93,19 @@ def test_the_request_beats_the_provider_which_beats_what_is_inherited(monkeypatc
     monkeypatch.setenv("TZ", "inherited")
     found = variables({"LANG": "asked"}, {"LANG": "provider", "TZ": "provider", "AGENT": "provider"})
     assert (found["LANG"], found["TZ"], found["AGENT"]) == ("asked", "provider", "provider")
+
+
+def test_what_the_agent_names_beats_the_provider_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_URL", "ours")
+    row, invocation = make_row(env_allow=["BASE_URL"]), Invocation(argv=("x",), env={"BASE_URL": ""})
+    assert environment.variables(row, invocation, SETTINGS)["BASE_URL"] == "ours"
+
+
+def test_nothing_beats_what_a_provider_fixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RULES", "none")
+    row = make_row(env={"RULES": "none"}, env_allow=["RULES"])
+    invocation = Invocation(argv=("x",), fixed={"RULES": "all"})
+    assert environment.variables(row, invocation, SETTINGS)["RULES"] == "all"
 
 
 def test_nobody_can_take_the_marker_away() -> None:

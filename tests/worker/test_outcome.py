@@ -214,3 +214,10 @@ def test_any_last_word_comes_to_an_end_that_the_table_of_states_allows(last_word
     assert found.status in {Status.SUCCEEDED, Status.FAILED, Status.TIMED_OUT, Status.CANCELLED, Status.LOST}
     assert (found.error is None) is (found.status is Status.SUCCEEDED)
     assert found.severity in {"success", "warning", "error"}
+
+
+def test_a_verdict_line_that_names_all_is_reported() -> None:
+    line = 'VERDICT: {"severity": "warning", "findings": [{"title": "Leak", "severity": "error"}]}'
+    assert judge(line).is_reported
+    assert judge(line, is_capped=True).is_reported
+    assert not judge("all well").is_reported

@@ -12,6 +12,8 @@ import pytest
 from conselho import clock
 from conselho.db.session import Database
 from conselho.executions import leases
+from conselho.providers import registry
+from conselho.providers.command import Command
 from conselho.settings import Settings
 from conselho.worker import directory
 from tests.executions.making import ANNA, LEASE, cancel, one, status, told
@@ -50,6 +52,16 @@ async def test_what_it_gets_is_its_prompt_its_directory_its_variables_and_its_ma
     row = one(database, run.id)
     assert (row.status, row.severity) == ("succeeded", "success")
     assert row.result.endswith(run.id)
+
+
+@on_a_loop
+async def test_the_rules_that_it_was_asked_for_with_decide_its_severity(database: Database, settings: Settings) -> None:
+    own = ({"pattern": r"disk \d+% full", "severity": "warning", "summary": "The disk is filling up"},)
+    run = make_run(database, settings, *shell("echo disk 91% full"), severity_rules=own)
+    await run.begin()
+    row = one(database, run.id)
+    assert (row.status, row.severity, row.summary) == ("succeeded", "warning", "The disk is filling up")
+    assert (row.evidence["source"], row.evidence["text"]) == ("rule", "disk 91% full")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +113,12 @@ async def test_a_directory_that_leads_round_in_a_circle_is_told_too(
 
 
 @on_a_loop
-async def test_a_provider_that_this_program_does_not_have_is_a_failure(database: Database, settings: Settings) -> None:
-    run = make_run(database, settings, "true", provider="oracle")
+async def test_a_provider_that_this_program_does_not_have_any_more_is_a_failure(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setitem(registry._PROVIDERS, "oracle", Command())
+        run = make_run(database, settings, "true", provider="oracle")
     await run.begin()
     row = one(database, run.id)
     assert (row.status, row.reason) == ("failed", "provider")

@@ -13,12 +13,11 @@ from typing import Any
 from sqlalchemy import Row, delete, update
 
 from conselho import errors
-from conselho.agents import limits, queries
+from conselho.agents import limits, queries, tasks
 from conselho.agents.models import Agent
 from conselho.db.session import Tx
 from conselho.db.upsert import insert_if_absent
 from conselho.events import log as events
-from conselho.providers import registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,7 @@ class Definition:
     argv: list[str] | None = None
     prompt: str | None = None
     model: str | None = None
+    options: dict[str, Any] | None = None
     cwd: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     env_allow: list[str] = field(default_factory=list)
@@ -44,7 +44,10 @@ class Definition:
 
     def digest(self) -> str:
         """A fingerprint of all of it: the same key must come with the same one."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode("utf-8")).hexdigest()
+        meant = dataclasses.asdict(self)
+        if self.options is None:  # keys from before there were any must still fit
+            del meant["options"]
+        return hashlib.sha256(json.dumps(meant, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 FIELDS = tuple(each.name for each in dataclasses.fields(Definition))
@@ -53,9 +56,11 @@ _INSERT = insert_if_absent(Agent).returning(Agent.id)
 
 
 def checked(definition: Definition) -> Definition:
-    """The definition itself, if it can be. Raises: errors.Invalid naming the field and its limit."""
+    """The definition itself, if it can be, with its options as they are kept.
+
+    Raises: errors.Invalid naming the field and its limit, or saying what its provider cannot do.
+    """
     _check_names(definition)
-    registry.find(definition.provider)
     limits.check_prompt(definition.prompt)
     limits.check_argv(definition.provider, definition.argv or (), definition.prompt)
     if definition.cwd is not None:
@@ -67,6 +72,15 @@ def checked(definition: Definition) -> Definition:
     limits.check_exit_codes(definition.accepted_exit_codes)
     if definition.concurrency is not None and not 1 <= definition.concurrency <= limits.CONCURRENCY_MAX:
         raise errors.Invalid(f"concurrency must lie between 1 and {limits.CONCURRENCY_MAX}")
+    definition = dataclasses.replace(definition, options=tasks.merged(None, definition.options))
+    tasks.check(
+        definition.provider,
+        argv=definition.argv or (),
+        prompt=definition.prompt or tasks.TOLD_LATER,
+        model=definition.model,
+        given=definition.options,
+        cwd=definition.cwd,
+    )
     return definition
 
 
@@ -88,7 +102,7 @@ def check_free(tx: Tx, definition: Definition) -> None:
 
 
 def change(tx: Tx, name: str, given: dict[str, Any], version: int | None = None) -> str:
-    """Change the fields that are given, and no others; returns the id.
+    """Change the fields that are given, and no others; returns the id. Options are changed one by one.
 
     Raises: errors.NotFound; errors.Invalid; errors.Conflict if `version` is given and is not the one in force.
     """
@@ -98,6 +112,8 @@ def change(tx: Tx, name: str, given: dict[str, Any], version: int | None = None)
     if version is not None and version != row.version:
         raise errors.Conflict(f"agent {row.slug} is at version {row.version} by now, not {version}: look at it again")
     before = of_row(row)
+    if given.get("options") is not None:
+        given = given | {"options": tasks.merged(before.options, given["options"])}
     after = checked(dataclasses.replace(before, **given))
     changed = [each for each in FIELDS if getattr(before, each) != getattr(after, each)]
     if changed:
@@ -109,10 +125,12 @@ def change(tx: Tx, name: str, given: dict[str, Any], version: int | None = None)
 
 
 def remove(tx: Tx, name: str) -> None:
-    """Forget an agent; its runs stay. Raises: errors.NotFound."""
-    gone = tx.execute(delete(Agent).where(queries.is_named(name)).returning(Agent.id, Agent.slug)).one_or_none()
+    """Forget an agent; its runs stay. Raises: errors.NotFound; errors.Conflict for one that is in the council."""
+    free = delete(Agent).where(queries.is_named(name), Agent.councilors == 0)
+    gone = tx.execute(free.returning(Agent.id, Agent.slug)).one_or_none()
     if gone is None:
-        raise errors.NotFound(queries.absent(name))
+        row = queries.one(tx, name)
+        raise errors.Conflict(f"agent {row.slug} is in the council ({row.councilors} times): demote it first")
     events.append(tx, "agent.removed", data={"agent_id": gone.id, "agent": gone.slug})
 
 

@@ -6,10 +6,8 @@ Each check raises errors.Invalid with one sentence that names the field and its 
 import re
 from collections.abc import Mapping, Sequence
 
-from conselho import errors, ids
+from conselho import errors, names
 
-SLUG = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-SLUG_CHARACTERS_MAX = 100
 EMOJI_CHARACTERS_MAX = 32  # a family with skin tones has 11
 DESCRIPTION_CHARACTERS_MAX = 10_000
 MODEL_CHARACTERS_MAX = 100
@@ -20,32 +18,17 @@ ARGV_BYTES_MAX = 512 * 1024  # all arguments together; the kernel's limit is 2 M
 ENV_BYTES_MAX = 128 * 1024
 ENV_NAMES_MAX = 100
 NAME_CHARACTERS_MAX = 200  # of a variable
-TITLE_CHARACTERS_MAX = 200
 TIMEOUT_SECONDS_MIN, TIMEOUT_SECONDS_MAX = 1.0, 7 * 86400.0
 EXIT_CODES_MAX = 256
 PROMPT_ARGUMENT = "{prompt}"  # an argument that is exactly this becomes the prompt, which `ps` then shows
 OUR_OWN = "CONSELHO_"  # how the server's settings are called: its database's password is one
 
+# What is true of every name and text stands below; whoever asks for the limits of an agent finds it here.
+SLUG, SLUG_CHARACTERS_MAX = names.SLUG, names.SLUG_CHARACTERS_MAX
+TITLE_CHARACTERS_MAX = names.TITLE_CHARACTERS_MAX
+check_slug, check_text, is_storable = names.check_slug, names.check_text, names.is_storable
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-def check_slug(slug: str) -> None:
-    """An agent's name, which no id can be taken for."""
-    if not re.fullmatch(SLUG, slug, re.ASCII) or len(slug) > SLUG_CHARACTERS_MAX:
-        raise errors.Invalid(
-            f"slug: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
-            f" at most {SLUG_CHARACTERS_MAX}"
-        )
-    if ids.is_id(slug):
-        raise errors.Invalid("slug: it looks like an id, and could be taken for one")
-
-
-def check_text(name: str, text: str | None, characters_max: int | None = None) -> None:
-    """Text that both databases can hold, of at most so many characters."""
-    if not is_storable(text or ""):
-        raise errors.Invalid(f"{name} holds a NUL or half a character: send valid Unicode text")
-    if characters_max is not None and len(text or "") > characters_max:
-        raise errors.Invalid(f"the {name} is longer than {characters_max} characters")
 
 
 def check_prompt(prompt: str | None) -> None:
@@ -106,13 +89,6 @@ def check_exit_codes(codes: Sequence[int]) -> None:
     """The exit codes that are no failure."""
     if not codes or len(codes) > EXIT_CODES_MAX or any(not 0 <= code <= 255 for code in codes):
         raise errors.Invalid("accepted_exit_codes must be numbers from 0 to 255, at least one")
-
-
-def is_storable(text: str) -> bool:
-    """Whether both databases can hold it: PostgreSQL knows neither NUL nor half a character."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bytes(text: str) -> int:

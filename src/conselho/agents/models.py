@@ -25,6 +25,7 @@ class Agent(Base):
     argv: Mapped[list[str] | None] = mapped_column(JsonValue)
     prompt: Mapped[str | None] = mapped_column(Text)  # may hold {prompt}, see `prompts.py`
     model: Mapped[str | None] = mapped_column(String(100))
+    options: Mapped[dict[str, Any] | None] = mapped_column(JsonValue)  # as `providers/options.py` has them
     cwd: Mapped[str | None] = mapped_column(Text)
     env: Mapped[dict[str, str]] = mapped_column(JsonValue)
     env_allow: Mapped[list[str]] = mapped_column(JsonValue)  # names only: the worker that starts a run has the values
@@ -34,21 +35,11 @@ class Agent(Base):
     # How many at once
     concurrency: Mapped[int | None] = mapped_column(Integer)  # None: as many as there are seats
     exclusive: Mapped[bool] = mapped_column()  # nothing else runs in its directory meanwhile
+    councilors: Mapped[int] = mapped_column(Integer, server_default="0")  # what it does on schedules; kept by `council`
     # Who changed it
     version: Mapped[int] = mapped_column(Integer)  # rises with each change, for those who change what they have read
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Written no more: AgentKey holds them.
+    # Written no more: `db/keys.py` holds them.
     idempotency_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     request_digest: Mapped[str | None] = mapped_column(String(64))
-
-
-class AgentKey(Base):
-    """An idempotency key under which an agent was made, and what was answered, whatever the agent is by now."""
-
-    __tablename__ = "agent_keys"
-
-    key: Mapped[str] = mapped_column(String(200), primary_key=True)
-    request_digest: Mapped[str] = mapped_column(String(64))
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JsonValue)  # None within the transaction that makes it
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,26 +1,17 @@
 """Which agents are there? One by its slug or id, and pages in the order they were made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
 
 from conselho import errors, ids
 from conselho.agents.models import Agent
+from conselho.db import pages
 from conselho.db.session import Tx
 
-PAGE_MAX = 200
+PAGE_MAX = pages.PAGE_MAX
 
 AGENTS = select(*Agent.__table__.c)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows, the oldest first, and the cursor of the next page, None at the end."""
-
-    rows: Sequence[Row[Any]]
-    next: str | None
 
 
 def find(tx: Tx, name: str) -> Row[Any] | None:
@@ -44,17 +35,9 @@ def asked_for(tx: Tx, name: str) -> Row[Any]:
     return row
 
 
-def page(tx: Tx, limit: int, after: str | None = None) -> Page:
+def page(tx: Tx, limit: int, after: str | None = None) -> pages.Page:
     """A page of agents. Raises: errors.Invalid for a cursor that is none."""
-    if not 1 <= limit <= PAGE_MAX:
-        raise errors.Invalid(f"limit must lie between 1 and {PAGE_MAX}")
-    statement = AGENTS.order_by(Agent.id).limit(limit + 1)
-    if after is not None:
-        if not ids.is_id(after):
-            raise errors.Invalid("this cursor is none: begin again without it")
-        statement = statement.where(Agent.id > after)
-    rows = tx.execute(statement).all()
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    return pages.page(tx, AGENTS, Agent.id, limit, after)
 
 
 def is_named(name: str) -> Any:

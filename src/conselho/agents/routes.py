@@ -57,9 +57,14 @@ async def change(database: Store, agent: str, body: AgentChange) -> AgentSnapsho
     return await database.read(_one, agent_id)
 
 
-@router.delete("/{agent}", status_code=204, responses=errors.documented(errors.NotFound), summary="Remove an agent")
+@router.delete(
+    "/{agent}",
+    status_code=204,
+    responses=errors.documented(errors.NotFound, errors.Conflict),
+    summary="Remove an agent",
+)
 async def remove(database: Store, agent: str) -> None:
-    """Forget an agent. Its runs stay, and those that are queued or running go on."""
+    """Forget an agent that is not in the council. Its runs stay, and those that are queued or running go on."""
     await database.write(definitions.remove, agent)
 
 

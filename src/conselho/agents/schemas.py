@@ -4,13 +4,42 @@ A field that is null is as it is by default. Limits are checked where a definiti
 """
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from conselho.agents import definitions, limits
 from conselho.agents.definitions import Definition
+
+
+class GivenOptions(BaseModel):
+    """How an agent CLI is to work. What is not said, or null, is as by default; what a CLI cannot do it refuses."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    permission_mode: Annotated[
+        Literal["plan", "edit", "full"] | None,
+        Field(
+            description="plan (the default) only reads; edit changes files and runs the project's checks;"
+            " full does anything, and is never asked"
+        ),
+    ] = None
+    allowed_tools: Annotated[
+        list[str] | None, Field(description="tools beside those of the mode, as the CLI calls them")
+    ] = None
+    denied_tools: Annotated[list[str] | None, Field(description="tools that it must not use, whatever allows them")] = (
+        None
+    )
+    max_turns: Annotated[int | None, Field(description="of the model's, at most")] = None
+    max_cost_usd: Annotated[float | None, Field(description="it ends where it would cost more")] = None
+    extra_args: Annotated[
+        list[str] | None, Field(description="more arguments, of those that its provider lets through")
+    ] = None
+    system_prompt: Annotated[str | None, Field(description="added to the CLI's own")] = None
+    mcp_config: Annotated[str | None, Field(description="an absolute path: servers of tools, as the CLI has them")] = (
+        None
+    )
 
 
 class AgentFields(BaseModel):
@@ -25,6 +54,9 @@ class AgentFields(BaseModel):
     argv: Annotated[list[str] | None, Field(description="the program and its arguments")] = None
     prompt: Annotated[str | None, Field(description="what it is told; {prompt} is where the caller's text goes")] = None
     model: Annotated[str | None, Field(description="which model its provider is to use")] = None
+    options: Annotated[
+        GivenOptions | None, Field(description="how an agent CLI is to work; a change goes field by field")
+    ] = None
     cwd: Annotated[str | None, Field(description="where it runs, an absolute path")] = None
     env: Annotated[dict[str, str] | None, Field(description="variables with their values; no place for secrets")] = None
     env_allow: Annotated[
@@ -84,6 +116,7 @@ class ShownAgent(BaseModel):
     argv: list[str] | None
     prompt: str | None
     model: str | None
+    options: Annotated[dict[str, Any] | None, Field(description="those that are not as by default")]
     cwd: str | None
     env: dict[str, str]
     env_allow: list[str]
@@ -92,6 +125,7 @@ class ShownAgent(BaseModel):
     accepted_exit_codes: list[int]
     concurrency: int | None
     exclusive: bool
+    councilors: Annotated[int, Field(description="what it does on schedules: /api/v1/councilors")] = 0
     version: int
     created_at: datetime
     updated_at: datetime

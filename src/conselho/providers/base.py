@@ -5,9 +5,12 @@ it made of them. It opens nothing, starts nothing and reads no clock, so a log c
 byte after a restart and yields the same lines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
+
+from conselho.providers.options import Options
 
 # The kinds of a log's lines: what the CLI spoke of, as far as its provider knows, else where it was written to.
 KINDS = (
@@ -23,16 +26,26 @@ class Task:
     argv: tuple[str, ...] = ()
     prompt: str | None = None
     model: str | None = None
-    session: str | None = None
+    options: Options = field(default_factory=Options)
+    cwd: str = "/"
+    session: str | None = None  # the CLI's own, which is to be continued
+    new_session: str = ""  # a UUID for the session that is begun, where the CLI lets others choose it
+    folder: str = ""  # where `Invocation.files` will lie: an absolute path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What to start. `stdin` None means nothing to read; `env` is added to what every run gets."""
+    """What to start. `stdin` None means nothing to read.
+
+    `env` is added to what every run gets, unless its agent or its request says otherwise; `fixed` whatever they say.
+    """
 
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)  # variables that hold what it may do
     stdin: bytes | None = None
+    files: Mapping[str, str] = field(default_factory=dict)  # small ones by their name in `Task.folder`; gone at the end
+    notes: tuple[str, ...] = ()  # what the log says before all else: that permissions are not asked for, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ class Output:
 
     stream: str
     lines: Sequence[str]
+    at: datetime  # aware UTC, and the same whenever they are read again
     is_whole: bool = True
 
 
@@ -63,13 +77,41 @@ class Conclusion:
 
     result: str | None = None
     failure: str | None = None  # the sentence, where the CLI reported that it failed
-    reason: str | None = None  # typed: rate_limited, auth_failed, …
+    reason: str | None = None  # typed: one of REASONS
+    lifts_at: datetime | None = None  # when a `rate_limited` one may be tried again, where the CLI says it
     at_least_warning: str | None = None  # why it is no plain success: a denial, say
     session: str | None = None
     model: str | None = None
-    input_tokens: int | None = None
+    turns: int | None = None
+    input_tokens: int | None = None  # all that the model was sent, also what its cache had
     output_tokens: int | None = None
+    cached_tokens: int | None = None  # of the input, read from the model's cache
     cost_usd: float | None = None
+    counts_session: bool = False  # the tokens are those of the whole session, of runs before this one as well
+
+
+# Why an agent CLI failed. `session_unknown`: nothing was done, and the run starts anew without its session.
+REASONS = (
+    "rate_limited", "auth_failed", "permission_needed", "max_turns", "budget", "context_too_long", "session_unknown",
+    "not_installed", "bad_input", "model_unknown", "api_error", "no_result", "agent_error",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The program behind a provider, for those who look whether it is there."""
+
+    name: str  # as PATH has it
+    install: str  # the sentence that says how to get it
+    sign_in: str  # the sentence that says how to sign in
+    keys: tuple[str, ...]  # variables, one of which signs it in
+    credentials: tuple[str, ...]  # files, one of which signs it in: beginning with ~/ or a variable (`$CODEX_HOME/`)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """What its runs inherit where it is set: its keys, and where its files lie."""
+        places = (name.partition("/")[0] for name in self.credentials)
+        return (*self.keys, *(place[1:] for place in places if place.startswith("$")))
 
 
 class Provider(Protocol):
@@ -78,6 +120,8 @@ class Provider(Protocol):
     name: str
     line_bytes_max: int
     """A longer line reaches `read` in pieces of this size, all but the last with `is_whole` False."""
+    program: Program | None
+    """What must be installed, None where that is for the caller to know."""
 
     def invocation(self, task: Task) -> Invocation:
         """What to start for `task`. Raises: errors.Invalid for what this CLI cannot do."""
@@ -91,5 +135,5 @@ class Provider(Protocol):
         How many lines come at once is chance, and must make no difference.
         """
 
-    def conclude(self, state: Any) -> Conclusion:
-        """What the run came to, once all was read."""
+    def conclude(self, state: Any, exit_code: int | None) -> Conclusion:
+        """What the run came to, once all was read; `exit_code` None: it was ended by a signal, or never began."""

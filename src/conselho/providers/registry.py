@@ -2,9 +2,15 @@
 
 from conselho import errors
 from conselho.providers.base import Provider
+from conselho.providers.claude import Claude
+from conselho.providers.codex import Codex
 from conselho.providers.command import Command
+from conselho.providers.gemini import Gemini
+from conselho.providers.opencode import OpenCode
 
-_PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Command(),)}
+_PROVIDERS: dict[str, Provider] = {
+    provider.name: provider for provider in (Command(), Claude(), Codex(), Gemini(), OpenCode())
+}
 
 
 def find(name: str) -> Provider:

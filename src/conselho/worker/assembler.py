@@ -42,7 +42,7 @@ class Assembler:
         found = []
         for stream, held in self._open.items():
             if held:
-                found.append(Piece(at, Output(_NAMES[stream], (_text(bytes(held)),))))
+                found.append(Piece(at, Output(_NAMES[stream], (_text(bytes(held)),), at)))
                 held.clear()
         return found
 
@@ -56,7 +56,7 @@ class Assembler:
             rest = others.pop()
             if others and len(max(others, key=len)) <= self._limit:  # nearly always
                 # A newline is part of no other character: text may be cut there as well after it was decoded.
-                found.append(Piece(at, Output(name, _text(b"\n".join(others)).split("\n"))))
+                found.append(Piece(at, Output(name, _text(b"\n".join(others)).split("\n"), at)))
             else:
                 for line in others:
                     held += line
@@ -69,10 +69,10 @@ class Assembler:
         found = []
         while len(held) > self._limit:
             end = _between_characters(held, self._limit)
-            found.append(Piece(at, Output(name, (_text(bytes(held[:end])),), is_whole=False)))
+            found.append(Piece(at, Output(name, (_text(bytes(held[:end])),), at, is_whole=False)))
             del held[:end]
         if ends:
-            found.append(Piece(at, Output(name, (_text(bytes(held)),))))
+            found.append(Piece(at, Output(name, (_text(bytes(held)),), at)))
             held.clear()
         return found
 

@@ -6,7 +6,7 @@ appended together, so that a thousand lines wait for the disk once. After a rest
 first frame, and as many lines as are stored are skipped - the same bytes make the same lines.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,22 @@ class FenceLost(Exception):
 
 
 class Capture:
-    """The log of one run while it is written. `fence` is the one in force."""
+    """The log of one run while it is written. `fence` is the one in force.
+
+    `begins_after`: the last line of a start before this one, which came to nothing; its lines stay where they are.
+    """
 
     def __init__(
-        self, database: Database, execution_id: str, fence: int, provider: Provider, stored: logs.Head
+        self,
+        database: Database,
+        execution_id: str,
+        fence: int,
+        provider: Provider,
+        stored: logs.Head,
+        severity_rules: Sequence[Mapping[str, Any]] = (),
+        begins_after: int = 0,
     ) -> None:
-        self.verdict = verdict.Reader()
+        self.verdict = verdict.Reader(severity_rules)
         self.is_capped = False
         self._database = database
         self._execution_id = execution_id
@@ -47,11 +57,16 @@ class Capture:
         self._assembler = Assembler(provider.line_bytes_max)
         self._spool: SpoolReader | None = None
         self._skip = stored.last_seq
-        self._seq = 0  # lines made so far, stored or not
+        self._seq = begins_after  # the last line made so far, stored or not
         self._stored = stored
         self._pending: list[PlainLine] = []
         self._pending_characters = 0
         self._pending_since = 0.0
+
+    def note(self, notes: Sequence[str]) -> None:
+        """Put what is to be known of the run before all that it prints; also when that is read again."""
+        if notes:
+            self._add(clock.now(), Said("system", notes, speaks=False))
 
     async def pump(self, spool: Path) -> None:
         """Read and store all that is in the spool now. Raises: FenceLost."""
@@ -81,9 +96,9 @@ class Capture:
         await self.flush(even_if_young=True)
         return LogEnd(self._stored.last_seq, self._stored.bytes)
 
-    def conclude(self) -> Conclusion:
+    def conclude(self, exit_code: int | None) -> Conclusion:
         """What the provider makes of it all."""
-        return self._provider.conclude(self._state)
+        return self._provider.conclude(self._state, exit_code)
 
     async def _take(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 SPEC, SPAWNED, SPOOL = "spec.json", "spawned", "spool"
 EXIT, EXIT_UNNAMED = "exit.json", "exit.json.reserved"
 LOCK, BELL, CONTROL, CANCEL, STDIN, DEADLINE = "lock", "bell", "control", "cancel", "stdin", "deadline"
+FILES = "files"  # what the agent is given to read
 WORD_BYTES_MAX = 64  # of what `cancel` says
 
 
@@ -43,7 +44,12 @@ class RunDirectory:
         """The run it belongs to."""
         return self.path.name.partition(".")[0]
 
-    def make(self, spec: dict[str, Any], stdin: bytes | None) -> int:
+    @property
+    def files(self) -> Path:
+        """Where the files lie that its agent is given."""
+        return self.path / FILES
+
+    def make(self, spec: dict[str, Any], stdin: bytes | None, files: Mapping[str, str] | None = None) -> int:
         """Make it and take its lock; returns the lock's descriptor, to be inherited by the shim alone."""
         self.remove()  # the same fence made one that never got as far as a commit
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -53,6 +59,10 @@ class RunDirectory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if stdin is not None:
                 self._write(STDIN, stdin)
+            if files:
+                self.files.mkdir(mode=0o700)
+            for name, text in (files or {}).items():
+                self._write(f"{FILES}/{name}", text.encode("utf-8"))
             self._write(SPEC, json.dumps(spec).encode("ascii"))
             self._reserve(CANCEL)
             os.mkfifo(self.path / BELL, 0o600)

@@ -1,18 +1,21 @@
 """What does a run get to see: which variables, which limits?
 
-Variables come from a short list of the worker's own and those that the agent's definition names, then from the
-provider, then from the request. The rest of the server's environment - its database's password, say - is not for
-agents. Where the data is they are told, so that `conselho` in a run speaks to the server that started it.
+Variables come from a short list of the worker's own and those that sign in the agent CLI that is run, then from its
+provider, then those of the worker's that the agent's definition names, then from the request; those that hold a CLI's
+permissions come from its provider alone. The rest of the server's environment - its database's password, say - is not
+for agents. Where the data is they are told, so that `conselho` in a run speaks to the server that started it.
 """
 
 import os
 import resource
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row
 
 from conselho import clock
 from conselho.agents import limits
+from conselho.providers import registry
 from conselho.providers.base import Invocation
 from conselho.settings import Settings
 from conselho.worker import shim
@@ -32,13 +35,18 @@ TIMEOUT_SECONDS_MAX = 7 * 86400.0  # also what a run without a timeout gets
 def variables(row: Row[Any], invocation: Invocation, settings: Settings) -> dict[str, str]:
     """The whole environment of a run."""
     allowed = (name for name in row.env_allow or () if not name.startswith(limits.OUR_OWN))
-    found = {name: os.environ[name] for name in (*INHERITED, *allowed) if name in os.environ}
-    found.setdefault("PATH", DEFAULT_PATH)
-    found[PLACE] = str(settings.data_dir)
-    return {**found, **invocation.env, **(row.env or {}), MARKER: row.id}
+    program = registry.find(row.provider).program
+    signing_in = () if program is None else program.variables
+    found = {"PATH": DEFAULT_PATH, PLACE: str(settings.data_dir)} | _ours((*INHERITED, *signing_in))
+    found |= invocation.env | _ours(allowed) | (row.env or {})
+    return found | invocation.fixed | {MARKER: row.id}
 
 
-def spec(row: Row[Any], invocation: Invocation, settings: Settings) -> dict[str, Any]:
+def _ours(names: Iterable[str]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def spec(row: Row[Any], invocation: Invocation, settings: Settings, log_begins_after: int = 0) -> dict[str, Any]:
     """What the shim is told, see `worker/shim.py`."""
     return {
         "execution": row.id,
@@ -57,4 +65,14 @@ def spec(row: Row[Any], invocation: Invocation, settings: Settings) -> dict[str,
         "containment": settings.containment,
         "open_files": OPEN_FILES,
         "boot_id": shim.boot_id(),
+        # For us, and not for the shim: what the log says first, and behind how many lines of an earlier start.
+        "notes": [*_conversation(row), *invocation.notes],
+        "log_begins_after": log_begins_after,
     }
+
+
+def _conversation(row: Row[Any]) -> tuple[str, ...]:
+    """What is to be known where a conversation should go on, and cannot."""
+    if row.continue_from is None or row.resume is not None:
+        return ()
+    return (f"run {row.continue_from} has no session that could go on: a new one is begun",)

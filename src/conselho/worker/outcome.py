@@ -13,11 +13,14 @@ from conselho.executions import verdict
 from conselho.executions.endings import LogEnd, Outcome
 from conselho.executions.states import Status
 from conselho.executions.verdict import Ending, Severity
-from conselho.providers.base import Conclusion, Said
+from conselho.providers.base import Conclusion, Program, Said
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126  # as every shell says it
 TEXT_CHARACTERS_MAX = 16 * 1024  # kept of result and error
 PROCESSES_NAMED = 5
+TOKENS_MAX, TURNS_MAX = 2**53, 2**31 - 1  # what the columns hold
+COST_USD_MAX = 1e9
+SESSION_CHARACTERS_MAX, MODEL_CHARACTERS_MAX = 200, 100
 
 _KINDS: dict[Status, verdict.EndingKind] = {
     Status.SUCCEEDED: "succeeded",
@@ -40,7 +43,7 @@ def remarks(last_word: dict[str, Any]) -> list[Said]:
     return found
 
 
-def judge(
+def judge(  # noqa: PLR0913 - each is a fact of its own
     last_word: dict[str, Any],
     spec: dict[str, Any],
     accepted: list[int],
@@ -49,9 +52,10 @@ def judge(
     log: LogEnd,
     *,
     is_capped: bool,
+    program: Program | None = None,
 ) -> Outcome:
-    """The outcome of a run that ended under its shim's eyes."""
-    status, reason, sentence = _how(last_word, spec, accepted, conclusion)
+    """The outcome of a run that ended under its shim's eyes. `program`: what its provider needs to be there."""
+    status, reason, sentence = _how(last_word, spec, accepted, conclusion, program)
     floor = _floor(last_word, conclusion, is_capped=is_capped)
     ending = Ending(
         ok=status is Status.SUCCEEDED,
@@ -66,6 +70,7 @@ def judge(
         severity=said.severity.value,
         summary=storable(said.summary) or None,
         findings=[_storable_tree(asdict(finding)) for finding in said.findings],
+        is_reported=said.names_all,
         evidence=_storable_tree(asdict(said.evidence)),
         result=storable(conclusion.result),
         error=None if status is Status.SUCCEEDED else storable(sentence),
@@ -74,11 +79,8 @@ def judge(
         signal=last_word.get("signal"),
         duration_seconds=last_word.get("duration_seconds"),
         completed_at=datetime.fromtimestamp(last_word["ended_at"], UTC) if "ended_at" in last_word else None,
-        input_tokens=conclusion.input_tokens,
-        output_tokens=conclusion.output_tokens,
-        cost_usd=conclusion.cost_usd,
-        session=conclusion.session,
         log=log,
+        **_counted(conclusion),
     )
 
 
@@ -104,14 +106,38 @@ def storable(text: str | None) -> str | None:
     return whole.replace("\0", "\ufffd")[:TEXT_CHARACTERS_MAX]
 
 
+def _counted(conclusion: Conclusion) -> dict[str, Any]:
+    """What a CLI told of its run, as far as both databases hold it: its numbers may be any, its names of any length."""
+    session, model, cost = storable(conclusion.session), storable(conclusion.model), conclusion.cost_usd
+    return {
+        "input_tokens": _whole(conclusion.input_tokens, TOKENS_MAX),
+        "output_tokens": _whole(conclusion.output_tokens, TOKENS_MAX),
+        "cached_tokens": _whole(conclusion.cached_tokens, TOKENS_MAX),
+        "cost_usd": cost if cost is not None and 0 <= cost <= COST_USD_MAX else None,
+        "turns": _whole(conclusion.turns, TURNS_MAX),
+        "lifts_at": conclusion.lifts_at,
+        # Half of a session's name is the name of none.
+        "session": session if session == conclusion.session and len(session or "") <= SESSION_CHARACTERS_MAX else None,
+        "model": model[:MODEL_CHARACTERS_MAX] if model else None,
+    }
+
+
+def _whole(number: int | None, most: int) -> int | None:
+    return number if number is not None and 0 <= number <= most else None
+
+
 def _how(
-    last_word: dict[str, Any], spec: dict[str, Any], accepted: list[int], conclusion: Conclusion
+    last_word: dict[str, Any],
+    spec: dict[str, Any],
+    accepted: list[int],
+    conclusion: Conclusion,
+    program: Program | None,
 ) -> tuple[Status, str | None, str]:
     ended = str(last_word.get("ended"))
     if last_word.get("left"):
         return Status.FAILED, "tree_left", f"processes could not be ended: {_named(last_word['left'])}"
     if failure := last_word.get("failure"):
-        return Status.FAILED, *_not_started(failure, spec, last_word)
+        return Status.FAILED, *_not_started(failure, spec, last_word, program)
     match ended:
         case "timeout" | "idle_timeout":
             seconds = spec.get(f"{ended}_seconds") or 0.0
@@ -140,11 +166,15 @@ def _by_exit(last_word: dict[str, Any], accepted: list[int], conclusion: Conclus
     return Status.SUCCEEDED, None, f"exit code {code}"
 
 
-def _not_started(failure: dict[str, Any], spec: dict[str, Any], last_word: dict[str, Any]) -> tuple[str, str]:
+def _not_started(
+    failure: dict[str, Any], spec: dict[str, Any], last_word: dict[str, Any], missing: Program | None
+) -> tuple[str, str]:
     message = str(failure.get("message", "")).lower()
     if failure.get("stage") == "cwd":
         return "cwd_missing", f"{spec.get('cwd')} cannot be entered: {message}"
     program = (spec.get("argv") or ["?"])[0]
+    if failure.get("stage") == "exec" and last_word.get("exit_code") == NOT_FOUND and missing is not None:
+        return "not_installed", f"{missing.name} is not in the PATH of its worker: {missing.install}"
     if failure.get("stage") == "exec" and last_word.get("exit_code") == NOT_FOUND:
         return "not_found", f"{program}: command not found"
     if failure.get("stage") == "exec":

@@ -11,7 +11,8 @@ import logging
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,13 +22,13 @@ from sqlalchemy import Row
 
 from conselho import clock, errors
 from conselho.db.session import Database
-from conselho.executions import endings, leases, logs, queue
+from conselho.executions import continuing, endings, leases, logs, queue
 from conselho.executions.endings import Outcome
 from conselho.executions.states import Status
-from conselho.providers import registry
-from conselho.providers.base import Task
+from conselho.providers import options, registry
+from conselho.providers.base import Invocation, Said, Task
 from conselho.settings import Settings
-from conselho.worker import environment, outcome, shim
+from conselho.worker import environment, outcome, shim, usage
 from conselho.worker.capture import Capture, FenceLost
 from conselho.worker.directory import SPOOL, DirectoryBusy, DirectoryUnlockable, RunDirectory, working_directory
 from conselho.worker.doorbell import Doorbell
@@ -76,18 +77,17 @@ class Run:
 
     async def begin(self) -> None:
         """Run a freshly claimed execution to its outcome."""
+        directory = RunDirectory.of(self._context.settings.runs_dir, self.id, self.fence)
         try:
-            provider = registry.find(self._row.provider)
-            task = Task(argv=tuple(self._row.argv or ()), prompt=self._row.prompt, model=self._row.model)
-            invocation = provider.invocation(task)
+            invocation = registry.find(self._row.provider).invocation(self._task(directory))
         except errors.Invalid as error:
             await self._finish(outcome.failed("provider", error.sentence), source=Status.CLAIMED)
             return
-        spec = environment.spec(self._row, invocation, self._context.settings)
-        directory = RunDirectory.of(self._context.settings.runs_dir, self.id, self.fence)
+        stored = await self._stored_before()
+        spec = environment.spec(self._row, invocation, self._context.settings, stored.last_seq)
         try:
             with working_directory(self._row.cwd, exclusive=self._row.exclusive) as place:
-                shim_pid = await self._launch(directory, spec, invocation.stdin, place)
+                shim_pid = await self._launch(directory, spec, invocation, place)
         except DirectoryBusy:
             await self._give_back(Status.CLAIMED, f"{self._row.cwd}: another run is in that directory", BUSY_RETRY)
             return
@@ -105,7 +105,26 @@ class Run:
             )
             return
         if shim_pid is not None:
-            await self._follow(directory, shim_pid, logs.Head(0, 0))  # nothing of it ever ran, so nothing was said
+            await self._follow(directory, shim_pid, stored)
+
+    async def _stored_before(self) -> logs.Head:
+        """Where the log ends that an earlier start left, which came to nothing."""
+        if self.fence == 1:
+            return logs.Head(0, 0)
+        return await look(self._context.database, logs.head, self.id)
+
+    def _task(self, directory: RunDirectory) -> Task:
+        """What its provider is asked to do. Raises: errors.Invalid for options that are none."""
+        return Task(
+            argv=tuple(self._row.argv or ()),
+            prompt=self._row.prompt,
+            model=self._row.model,
+            options=options.of(self._row.options),
+            cwd=self._row.cwd,
+            session=self._row.resume,
+            new_session=str(uuid.uuid5(uuid.UUID(self.id), str(self.fence))),
+            folder=str(directory.files),
+        )
 
     def again(self) -> "Run":
         """The same run under the same fence, to be adopted after carrying it failed."""
@@ -138,12 +157,12 @@ class Run:
                 _log.warning("%s cannot be told that its lease was renewed, and may end itself: %s", self.id, error)
 
     async def _launch(
-        self, directory: RunDirectory, spec: dict[str, Any], stdin: bytes | None, place: int
+        self, directory: RunDirectory, spec: dict[str, Any], invocation: Invocation, place: int
     ) -> int | None:
         source = Status.CLAIMED
         lock: int | None = None
         try:
-            lock = directory.make(spec, stdin)
+            lock = directory.make(spec, invocation.stdin, invocation.files)
             if self._row.retry_on_loss:
                 directory.move_deadline(_deadline(self._context.settings))
             self._directory = directory
@@ -185,7 +204,11 @@ class Run:
         self._directory = directory
         if self._cancel_wanted:
             directory.ask_to_end("cancelled")
-        capture = Capture(self._context.database, self.id, self.fence, registry.find(self._row.provider), stored)
+        provider, severity_rules = registry.find(self._row.provider), self._row.severity_rules or ()
+        spec = directory.spec()
+        begins_after = int(spec.get("log_begins_after") or 0)
+        capture = Capture(self._context.database, self.id, self.fence, provider, stored, severity_rules, begins_after)
+        capture.note(spec.get("notes") or ())
         try:
             with Doorbell(directory, shim_pid) as bell:
                 await self._read_to_the_end(directory, capture, bell)
@@ -218,19 +241,41 @@ class Run:
             directory.remove()
             return
         log = await capture.finish(outcome.remarks(last_word))
+        conclusion = capture.conclude(last_word.get("exit_code"))
+        before = None
+        if conclusion.counts_session and self._row.resume is not None:
+            taken_up = self._row.continue_from or self._row.retry_of
+            before = await look(self._context.database, continuing.usage_before, taken_up)
         judging = partial(
             outcome.judge,
             last_word,
             spec,
             self._row.accepted_exit_codes,
             capture.verdict,
-            capture.conclude(),
+            usage.of_run(conclusion, self._row.resume, before),
             log,
             is_capped=capture.is_capped,
+            program=registry.find(self._row.provider).program,
         )
         # Else in a thread: the words of a hostile log take most of a second to read.
         is_short = log.bytes <= JUDGED_AT_ONCE_BYTES
-        await self._report(directory, judging() if is_short else await asyncio.to_thread(judging))
+        result = judging() if is_short else await asyncio.to_thread(judging)
+        result = replace(result, session_usage=usage.of_session(conclusion))
+        if result.reason == "session_unknown" and await self._began_anew(capture):
+            await asyncio.to_thread(directory.remove)
+            return
+        await self._report(directory, result)
+
+    async def _began_anew(self, capture: Capture) -> bool:
+        """Whether it goes back to the queue, for its CLI does not know the session and did nothing; that is said first.
+
+        Its log goes on where this start ends: lines that were seen keep their numbers.
+        """
+        if self._row.resume is None or self._abandoned or self._cancel_wanted:
+            return False
+        await capture.finish([Said("system", (f"session {self._row.resume} is not known any more",), speaks=False)])
+        self.is_reported = True
+        return await insist(self._context.database, queue.begin_anew, self.id, self.fence)
 
     async def _without_last_word(self, directory: RunDirectory, capture: Capture, spec: dict[str, Any]) -> None:
         spawned = directory.spawned() or {}

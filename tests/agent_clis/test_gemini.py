@@ -1,0 +1,258 @@
+"""The real Gemini CLI, driven by real servers, against a scripted model: what people see of its runs."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance import traces
+from tests.acceptance.house import Server
+from tests.agent_clis.cli_house import CliHouse, Model, texts
+
+MODEL = "gemini-2.5-flash"
+# By default a question that was refused is asked ten times, up to half a minute apart.
+SETTINGS = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}},
+    "privacy": {"usageStatisticsEnabled": False},
+    "general": {"maxAttempts": 2},
+}
+HOSTILE = '-p --help "\'$(touch x)` \\ \u00e9\U0001f600 "\r\n\t{prompt}'
+CANCEL_SECONDS = 12
+
+
+@pytest.fixture
+def house(cli_house: CliHouse) -> CliHouse:
+    settings = cli_house.home / ".gemini" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps(SETTINGS))
+    return cli_house
+
+
+def ask(house: CliHouse, server: Server, model: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
+    env = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": model.url} | wish.pop("env", {})
+    return house.ask(server, "gemini", prompt, **{"model": MODEL, "env": env} | wish)
+
+
+def call(tool: str, **given: Any) -> dict[str, Any]:
+    return {"call": {"name": tool, "input": given}}
+
+
+def shell(command: str) -> dict[str, Any]:
+    return call("run_shell_command", command=command)
+
+
+def arguments_of(pids: dict[int, str]) -> bytes:
+    return b"\n".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
+
+
+def test_an_answer_has_its_result_session_and_tokens(house: CliHouse) -> None:
+    model = house.model([{"say": "All is well.\nVERDICT: fine"}])
+    server = house.serve()
+    shown = server.end_of(execution := ask(house, server, model))
+    assert (shown["status"], shown["severity"]) == ("succeeded", "success"), shown
+    assert shown["result"] == "All is well.\nVERDICT: fine"
+    assert shown["session"]
+    assert (shown["input_tokens"], shown["cached_tokens"], shown["output_tokens"]) == (130, 30, 25)
+    assert (shown["turns"], shown["cost_usd"]) == (1, None)
+    lines = server.log(execution)
+    assert texts(lines, "text") == ["All is well.", "VERDICT: fine"]
+    assert len(texts(lines, "result")) == 1
+    assert model.turns()[0]["asked"][-1] == "Audit this repo"
+
+
+def test_an_edit_writes_a_file_and_runs_a_check(house: CliHouse) -> None:
+    (house.repo / "Makefile").write_text("check:\n\t@echo it is checked\n")
+    turns = [
+        [{"say": "Writing."}, call("write_file", file_path="a.txt", content="b\n")],
+        shell("make check"),
+        {"say": "Done"},
+    ]
+    server, model = house.serve(), house.model(turns)
+    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "edit"}))
+    assert (shown["status"], shown["severity"], shown["result"], shown["turns"]) == ("succeeded", "success", "Done", 3)
+    assert (house.repo / "a.txt").read_text() == "b\n"
+    lines = server.log(execution)
+    assert texts(lines, "tool") == ["write_file: a.txt", "run_shell_command: make check"]
+    assert texts(lines, "tool_result")[-1] == "it is checked"
+    called, told = ([line["data"] for line in lines if line["kind"] == kind][-1] for kind in ("tool", "tool_result"))
+    assert called["id"] == told["id"]
+    assert called["input"] == {"command": "make check"}
+    assert told["duration_seconds"] >= 0
+
+
+@pytest.mark.parametrize("mode", ["plan", "edit"])
+def test_leaving_a_plan_gives_no_more_than_the_mode(house: CliHouse, mode: str) -> None:
+    turns = [
+        call("enter_plan_mode", reason="x"),
+        call("write_file", file_path="plan.md", content="x"),
+        call("exit_plan_mode", plan_filename="plan.md"),
+        shell("touch taken"),
+        call("write_file", file_path="/tmp/conselho-taken", content="x"),
+        call("write_file", file_path=".git/hooks/post-checkout", content="x"),
+        call("write_file", file_path=".gemini/.env", content="x"),
+        {"say": "Done"},
+    ]
+    server, model = house.serve(), house.model(turns)
+    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": mode}))
+    assert (shown["status"], shown["severity"]) == ("succeeded", "warning"), shown
+    assert not (house.repo / "taken").exists()
+    assert not Path("/tmp/conselho-taken").exists()
+    # What would be run or read another time: the CLI itself keeps it.
+    assert not (house.repo / ".git").exists()
+    assert not (house.repo / ".gemini").exists()
+    assert (house.repo / "plan.md").exists() == (mode == "edit")
+    lines = server.log(execution)
+    assert any("run_shell_command was refused" in text for text in texts(lines, "warning"))
+    assert not [text for text in texts(lines, "stderr") if "olicy file error" in text], "every rule was taken"
+
+
+def test_what_the_project_allows_itself_is_not_allowed(house: CliHouse) -> None:
+    own = house.repo / ".gemini" / "settings.json"
+    own.parent.mkdir()
+    hook = {"matcher": "*", "hooks": [{"name": "x", "type": "command", "command": f"touch {house.repo}/hooked"}]}
+    settings = {
+        "tools": {"allowed": ["run_shell_command"], "discoveryCommand": f"touch {house.repo}/discovered"},
+        "hooks": {"SessionStart": [hook], "BeforeTool": [hook]},
+        "mcpServers": {"x": {"command": "touch", "args": [f"{house.repo}/served"]}},
+    }
+    own.write_text(json.dumps(settings))
+    server, model = house.serve(), house.model([shell("touch taken"), {"say": "Done"}])
+    shown = server.end_of(ask(house, server, model))
+    assert (shown["status"], shown["severity"]) == ("succeeded", "warning"), shown
+    assert {path.name for path in house.repo.iterdir()} == {".gemini", "README.md"}
+
+
+def test_full_is_told_and_asks_nothing(house: CliHouse) -> None:
+    server, model = house.serve(), house.model([shell("touch taken > out 2>&1 && echo here"), {"say": "Done"}])
+    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "full"}))
+    assert (shown["status"], shown["severity"]) == ("succeeded", "success"), shown
+    assert (house.repo / "taken").exists()
+    assert "runs with all permissions: nothing is asked (full)" in texts(server.log(execution), "system")
+
+
+def test_tools_are_allowed_and_denied_by_name(house: CliHouse) -> None:
+    turns = [
+        shell("touch taken"),
+        shell("touch other && true"),
+        call("read_file", file_path="README.md"),
+        {"say": "Done"},
+    ]
+    server, model = house.serve(), house.model(turns)
+    options = {"allowed_tools": ["run_shell_command(touch taken)"], "denied_tools": ["read_file"]}
+    server.end_of(execution := ask(house, server, model, options=options))
+    assert not [text for text in texts(server.log(execution), "stderr") if "olicy file" in text], "every rule was taken"
+    assert (house.repo / "taken").exists()
+    assert not (house.repo / "other").exists()
+    offered = [each["name"] for each in model.turns()[0]["body"]["tools"][0]["functionDeclarations"]]
+    assert "read_file" not in offered
+
+
+def test_a_system_prompt_is_added(house: CliHouse) -> None:
+    server, model = house.serve(), house.model([{"say": "Done"}])
+    server.end_of(ask(house, server, model, options={"system_prompt": "Speak like a \u00e9migr\u00e9."}))
+    (request,) = model.turns()
+    assert "Speak like a \u00e9migr\u00e9." in json.dumps(request["body"], ensure_ascii=False)
+    assert "Gemini CLI" in json.dumps(request["body"]["systemInstruction"])
+
+
+def test_a_conversation_goes_on(house: CliHouse) -> None:
+    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "It was 7."}])
+    first = server.end_of(ask(house, server, model, "Remember 7"))
+    second = server.end_of(ask(house, server, model, "What was it?", continue_from=first["id"]))
+    assert (second["status"], second["result"], second["session"]) == ("succeeded", "It was 7.", first["session"])
+    said = json.dumps(model.turns()[-1]["body"]["contents"])
+    assert "Remember 7" in said
+    assert "I shall remember 7." in said
+
+
+def test_a_conversation_that_is_gone_begins_anew_and_says_so(house: CliHouse) -> None:
+    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "I do not know."}])
+    first = server.end_of(ask(house, server, model, "Remember 7"))
+    for kept in (house.home / ".gemini" / "tmp").rglob("chats/*"):
+        kept.unlink()
+    second = server.end_of(execution := ask(house, server, model, "What was it?", continue_from=first["id"]))
+    assert (second["status"], second["result"]) == ("succeeded", "I do not know."), second
+    assert second["session"] not in {None, first["session"]}
+    assert "Remember 7" not in json.dumps(model.turns()[-1]["body"]["contents"])
+    assert f"session {first['session']} is not known any more" in texts(server.log(execution), "system")
+
+
+def test_cancelled_in_the_middle_of_a_tool_it_leaves_nothing(house: CliHouse) -> None:
+    turns = [shell('touch "$TMPDIR/in-tool"; setsid sleep 34572 & sleep 34572'), {"say": "never"}]
+    server, model = house.serve(), house.model(turns)
+    execution = ask(house, server, model, options={"permission_mode": "full"})
+    house.await_file("in-tool")
+    begun = time.monotonic()
+    server.cancel(execution)
+    assert server.end_of(execution)["status"] == "cancelled"
+    assert time.monotonic() - begun < CANCEL_SECONDS
+    assert not house.processes(execution)
+    assert not traces.found("sleep\x0034572")
+
+
+def test_a_refused_key_is_told_with_how_to_sign_in(house: CliHouse) -> None:
+    refusal = {"status": 400, "message": "API key not valid. Please pass a valid API key."}
+    server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])
+    shown = server.end_of(ask(house, server, model))
+    assert (shown["status"], shown["reason"]) == ("failed", "auth_failed"), shown
+    assert "API key not valid" in shown["error"]
+    assert "GEMINI_API_KEY" in shown["error"]
+
+
+def test_a_limit_says_when_it_lifts(house: CliHouse) -> None:
+    refusal = {"status": 429, "message": "You exceeded your current quota. Please retry in 7200.5s."}
+    server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])
+    shown = server.end_of(ask(house, server, model))
+    assert (shown["status"], shown["reason"]) == ("failed", "rate_limited"), shown
+    left = datetime.fromisoformat(shown["lifts_at"]) - datetime.now(UTC)
+    assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, minutes=1)
+
+
+def test_a_silent_model_is_waited_for_until_the_timeout(house: CliHouse) -> None:
+    server, model = house.serve(), house.model([[{"say": "Wait for it"}, {"stall": True}]])
+    shown = server.end_of(execution := ask(house, server, model, timeout_seconds=4))
+    assert (shown["status"], shown["reason"]) == ("timed_out", "timeout"), shown
+    assert not house.processes(execution)
+
+
+def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(house: CliHouse) -> None:
+    gate = house.gate()
+    turns = [[{"say": "Waiting."}, shell(f'touch "$TMPDIR/in-tool"; {gate.wait}')], {"say": "It was worth it."}]
+    server, model = house.serve(), house.model(turns)
+    execution = ask(house, server, model, options={"permission_mode": "full"})
+    house.await_file("in-tool")
+    server.kill()
+    heir = house.serve()
+    gate.open()
+    shown = heir.end_of(execution)
+    assert (shown["status"], shown["result"], shown["turns"]) == ("succeeded", "It was worth it.", 2), shown
+    assert texts(heir.log(execution), "text") == ["Waiting.", "It was worth it."]
+    assert len(model.turns()) == 2
+
+
+def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(house: CliHouse) -> None:
+    prompt = HOSTILE + "0123456789\u00e9\n" * 38_400 + "\n"
+    server, model = house.serve(), house.model([shell('touch "$TMPDIR/in-tool"; sleep 345')])
+    execution = ask(house, server, model, prompt, options={"permission_mode": "full"})
+    house.await_file("in-tool")
+    running = arguments_of(house.processes(execution))
+    assert b"gemini" in running
+    assert b"touch x" not in running
+    assert b"0123456789" not in running
+    assert model.turns()[0]["asked"][-1] == prompt
+    server.cancel(execution)
+    server.end_of(execution)
+
+
+def test_a_project_cannot_have_its_prompts_sent_elsewhere(house: CliHouse) -> None:
+    server, elsewhere = house.serve(), house.model([{"say": "Tell me more."}])
+    settings = f"GOOGLE_GEMINI_BASE_URL={elsewhere.url}\nGOOGLE_VERTEX_BASE_URL={elsewhere.url}\n"
+    (house.repo / ".env").write_text(settings)
+    (house.repo / ".gemini").mkdir()
+    (house.repo / ".gemini" / ".env").write_text(settings)
+    asked = house.ask(server, "gemini", "Audit this", model=MODEL, env={"GEMINI_API_KEY": "dummy"}, timeout_seconds=6)
+    assert server.end_of(asked)["status"] in {"failed", "timed_out"}
+    assert elsewhere.requests() == []
