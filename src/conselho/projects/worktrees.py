@@ -1,0 +1,266 @@
+"""Where does a card's agent work? In a worktree of its own, on a branch of its own.
+
+The user's checkout is never touched. Worktrees lie in the data directory, one a card. Where an agent leaves work that
+is in no commit, its worktree stays. One is found by what the repository has noted of it, never by its own `.git` file,
+which an agent may rewrite.
+"""
+
+import contextlib
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from conselho import errors
+from conselho.projects import git as programs
+from conselho.projects import repositories, staging
+from conselho.projects.git import Git
+
+BRANCHES = "conselho/"
+CARD_CHARACTERS_MAX = 64
+SLUG_CHARACTERS_MAX = 40  # of a branch; a directory's name has at most 255 bytes
+NESTED_SHOWN_MAX = 20
+
+_CARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
+_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_START")
+
+Standing = Literal["ready", "missing", "unregistered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """Where a card is worked on. `base` is the commit at which its branch began."""
+
+    path: Path
+    branch: str
+    base: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit came to: its id, None where there was nothing to commit, and what had to be left out of it."""
+
+    commit: str | None
+    left: tuple[str, ...] = ()  # nested repositories, which are no files of this one
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A worktree as it is found: registered and there, registered but gone, or there but registered nowhere."""
+
+    path: Path
+    branch: str | None
+    head: str | None
+    standing: Standing
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether nothing can be done with it any more."""
+        return self.standing != "ready"
+
+
+def name(card: str, title: str) -> str:
+    """`<card>-<slug>`, as directory and as branch below `conselho/`, whatever the title holds.
+
+    Raises: errors.Invalid for a card that is no plain word.
+    """
+    if not _CARD.fullmatch(card) or len(card) > CARD_CHARACTERS_MAX:
+        raise errors.Invalid(f"card: {card[:60]!r} is none: letters, digits and -")
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:SLUG_CHARACTERS_MAX].strip("-")
+    return f"{card}-{slug or 'card'}"
+
+
+def add(project: Path, home: Path, called: str, branch_from: str | None = None) -> Worktree:
+    """The worktree of a card, made where it is not there yet; what an earlier crash left is taken over.
+
+    `home` is the directory of the project's worktrees, `called` what `name` made, `branch_from` a branch, else HEAD.
+    Nobody may work in that worktree meanwhile.
+
+    Raises: errors.Conflict with what is in the way; errors.Unavailable.
+    """
+    git, path, branch = _repository(project), _within(home, called), BRANCHES + called
+    start = _start(git, branch_from)
+    noted = _noted(git, path)
+    if noted is None or not (path / ".git").exists():
+        _register(git, path, branch, start, is_known=noted is not None)
+        noted = _noted(git, path)
+    if noted is None:
+        raise errors.Conflict(f"git made no worktree in {path}: look there")
+    _check_out(noted, path, branch)
+    head = repositories.commit_of(noted, "HEAD") or start
+    return Worktree(path, branch, git.line("merge-base", start, head) or start, head)
+
+
+def commit_all(project: Path, worktree: Path, branch: str, message: str) -> Committed:
+    """Commit every change there is, new files as well, on the card's branch; what is ignored is left out.
+
+    Of a submodule its commit counts, of what is inside only that: its own changes are its own.
+
+    Raises: errors.Conflict where the worktree is gone, on another branch, or cannot be committed; errors.Unavailable.
+    """
+    git = noted_as(project, worktree)
+    on = git.line("symbolic-ref", "--quiet", "HEAD")
+    if on != f"refs/heads/{branch}":
+        raise errors.Conflict(f"{worktree} is on {on or 'no branch'}, not on {branch}: nothing was committed")
+    git = git.tamed()
+    nested = staging.stage(git).nested
+    left = tuple(each.decode("utf-8", "replace") for each in nested[:NESTED_SHOWN_MAX])
+    if git.says("diff-index", "--cached", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD"):
+        return Committed(None, left)
+    with tempfile.TemporaryFile() as text:
+        text.write(message.replace("\0", "").encode("utf-8", "replace"))
+        text.seek(0)
+        git.run(
+            "commit", "--quiet", "--no-verify", "--cleanup=verbatim", "--allow-empty-message", "-F", "-", stdin=text
+        )
+    return Committed(repositories.commit_of(git, "HEAD"), left)
+
+
+def remove(project: Path, worktree: Path, branch: str) -> str | None:
+    """Remove a worktree all of whose work is on its branch, which stays. None, or why the worktree was kept.
+
+    Nobody may work there meanwhile. What is ignored goes with it.
+
+    Raises: errors.Conflict, errors.Unavailable.
+    """
+    git = _repository(project)
+    noted = _noted(git, worktree)
+    if noted is None:
+        return f"{worktree} is no worktree of {project}" if worktree.exists() else None
+    if worktree.is_symlink():
+        return f"{worktree} is a link: kept"
+    if worktree.exists():
+        why = _work_left(noted, branch)
+        if why is not None:
+            return f"{worktree} {why}: kept"
+        shutil.rmtree(worktree)
+    git.run("worktree", "remove", str(worktree))  # of one that is gone it looks at no files, and starts nothing there
+    return None
+
+
+def listed(project: Path, home: Path, after: str = "", limit: int | None = None) -> list[Listed]:
+    """The worktrees of a project, by name: those registered, and what else lies among them.
+
+    `after`: only those whose name comes later. `limit`: at most so many.
+
+    Raises: errors.Unavailable where git is missing.
+    """
+    git, home = repositories.find(project), home.resolve()
+    noted = dict(_all_noted(git)) if git is not None else {}
+    registered = {path: entry for path, entry in noted.items() if path.parent == home}
+    there = {each for each in home.iterdir() if each.is_dir()} if home.is_dir() else set()
+    paths = [path for path in sorted(registered.keys() | there) if path.name > after]
+    return [_found(path, registered.get(path)) for path in paths[:limit]]
+
+
+def merge_line(project: Path, branch: str) -> str:
+    """The line for a shell that merges a card's branch into what is checked out in the project."""
+    return shlex.join(("git", "-C", str(project), "merge", "--no-ff", branch))
+
+
+def noted_as(project: Path, worktree: Path) -> Git:
+    """The repository as seen from a worktree of it that is there. Raises: errors.Conflict for what is none."""
+    noted = _noted(_repository(project), worktree)
+    if noted is None or not worktree.is_dir() or worktree.is_symlink():
+        raise errors.Conflict(f"{worktree} is no worktree of {project} (any more)")
+    return noted
+
+
+def _repository(project: Path) -> Git:
+    git = repositories.find(project)
+    if git is None:
+        raise errors.Conflict(f"{project} is no git repository (any more): its cards run in place")
+    git.run("rev-parse", "--git-dir")  # it says what is wrong with one that cannot be read
+    return git
+
+
+def _within(home: Path, called: str) -> Path:
+    if "/" in called or called.startswith(".") or not called.isprintable():
+        raise errors.Invalid(f"{called[:60]!r} is no name of a worktree")
+    return home.resolve() / called
+
+
+def _start(git: Git, branch: str | None) -> str:
+    names = [] if branch is None else [f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"]
+    for reference in (*names, "HEAD"):
+        commit = repositories.commit_of(git, reference)
+        if commit is not None:
+            return commit
+    where = git.tree or git.directory
+    raise errors.Conflict(f"{where} has no commit yet: make one, so that a branch has something to begin at")
+
+
+def _register(git: Git, path: Path, branch: str, start: str, *, is_known: bool) -> None:
+    if path.is_symlink() or (path.exists() and (not path.is_dir() or any(path.iterdir()))):
+        raise errors.Conflict(f"{path} is in the way: look what it is, and move it away")
+    if is_known:
+        git.run("worktree", "remove", str(path))  # its directory is gone, and with it the reason to keep it
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_there = repositories.commit_of(git, f"refs/heads/{branch}") is not None
+    named = (str(path), branch) if is_there else ("-b", branch, str(path), start)
+    git.run("worktree", "add", "--quiet", "--no-checkout", *named)
+
+
+def _check_out(git: Git, path: Path, branch: str) -> None:
+    """Bring the files of a worktree there that has never had them all: its index is written last."""
+    if (git.directory / "index").exists():
+        return
+    (git.directory / "index.lock").unlink(missing_ok=True)  # of a git that was killed on its way
+    if git.line("symbolic-ref", "--quiet", "HEAD") != f"refs/heads/{branch}":
+        raise errors.Conflict(f"{path} is not on {branch}: look what it is, and move it away")
+    git.tamed().run("reset", "--quiet", "--hard", "HEAD")
+
+
+def _work_left(git: Git, branch: str) -> str | None:
+    if (git.directory / "locked").exists():
+        return "is locked"
+    if any((git.directory / each).exists() for each in _UNDER_WAY):
+        return "is in the middle of a merge or the like"
+    head = repositories.commit_of(git, "HEAD")
+    tip = repositories.commit_of(git, f"refs/heads/{branch}")
+    if head is None or tip is None or not git.says("merge-base", "--is-ancestor", head, tip):
+        return f"has commits that are not on {branch}"
+    if repositories.is_dirty(git):
+        return "has changes that are not committed"
+    if any(_submodules(git)):
+        return "has a submodule with files in it"
+    return None
+
+
+def _submodules(git: Git) -> Iterator[Path]:
+    """Submodules that are there: what is changed in one, only its own configuration could say."""
+    assert git.tree is not None  # noqa: S101 - a worktree has one
+    if (git.directory / "modules").exists():
+        yield git.directory / "modules"
+    with tempfile.TemporaryFile() as listing:
+        git.run("ls-files", "--stage", "-z", stdout=listing)
+        for line in programs.fields(listing):
+            if line.startswith(b"160000 "):
+                directory = git.tree / line.partition(b"\t")[2].decode("utf-8", "surrogateescape")
+                with contextlib.suppress(OSError):
+                    if any(directory.iterdir()):
+                        yield directory
+
+
+def _found(path: Path, git: Git | None) -> Listed:
+    if git is None:
+        return Listed(path, None, None, "unregistered")
+    branch, head = git.line("symbolic-ref", "--quiet", "--short", "HEAD"), repositories.commit_of(git, "HEAD")
+    return Listed(path, branch, head, "ready" if (path / ".git").exists() else "missing")
+
+
+def _noted(git: Git, path: Path) -> Git | None:
+    return dict(_all_noted(git)).get(path.resolve())
+
+
+def _all_noted(git: Git) -> Iterator[tuple[Path, Git]]:
+    """Each worktree that the repository knows, by its path. Where its directory is gone, git runs beside the notes."""
+    for notes in sorted((repositories.shared(git) / "worktrees").glob("*")):
+        with contextlib.suppress(OSError):
+            path = (notes / (notes / "gitdir").read_text("utf-8", "surrogateescape").removesuffix("\n")).parent
+            yield path, Git(notes, path if path.is_dir() else None)
