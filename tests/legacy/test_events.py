@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +22,7 @@ from conselho.legacy import events as councilor_events
 from conselho.settings import Settings
 from tests.conftest import Clock
 from tests.executions.making import cancel, make_ended, make_outcome, make_queued, make_request
+from tests.legacy.asking import CONFIG, NAME, PROMOTION, ask, promote
 from tests.looping import on_a_loop, until
 from tests.server.desk import PATIENCE_SECONDS, Desk, served
 from tests.server.hearing import Message, lose, messages
@@ -30,13 +30,6 @@ from tests.server.hearing import Message, lose, messages
 STREAM = "http://conselho/api/councilors/events/stream"
 RUN = ["councilor_started", "councilor_execution", "councilor_completed"]
 ANA = ids.new()
-
-
-@pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
-    data_dir = tmp_path / "data"
-    data_dir.mkdir(mode=0o700)
-    return Settings(data_dir=data_dir, database_url=database_url, poll_seconds=0.2, term_grace_seconds=0.5)
 
 
 @asynccontextmanager
@@ -105,6 +98,22 @@ async def test_the_run_of_a_councilor_is_heard_in_order_and_in_the_older_words(s
     assert started.id == by_kind["execution.started"]
     assert completed.id == by_kind["execution.finished"]
     assert execution.id == f"{completed.id}.1"
+
+
+@on_a_loop
+async def test_a_councilor_goes_by_its_agents_slug_and_its_task_by_the_name_it_had_then(settings: Settings) -> None:
+    async with served(settings, works=True) as desk, following(desk) as heard:
+        body = PROMOTION | {"councilor_config": CONFIG | {"task": CONFIG["task"] | {"context_files": []}}}
+        await promote(desk, body=body)
+        made = (await ask(desk, "POST", f"{NAME}/execute-now")).json()["execution_id"]
+        await ask(desk, "PATCH", f"{NAME}/councilor-config", {"task": {"name": "Another"}})
+        started, execution, completed = await hear(heard, 3)
+        title = (await desk.http.get(f"/executions/{made}")).json()["title"]
+    assert started.data == {"councilor_id": NAME, "task_name": "Verificar arquivos"}
+    assert (execution.data["councilor_id"], execution.data["task_name"]) == (NAME, "Verificar arquivos")
+    assert execution.data["execution_id"] == made
+    assert completed.data["councilor_id"] == NAME
+    assert title == "Conselheiro de Qualidade: Verificar arquivos"
 
 
 @on_a_loop

@@ -1,7 +1,8 @@
 """What do the older system's clients hear of councilors? `GET /api/councilors/events/stream`, in its names and words.
 
-Told is every run, whoever started it: here a run is a run, and its client shows each by the name of its task.
-`councilor_id` is null where it is no councilor's.
+Told is every run, whoever started it: here a run is a run, and its client shows each by the name of its task. That is
+the task's name as it was when its councilor fired, `councilor_id` the slug that its agent had; null where it is no
+councilor's, and then the run's title stands for the task.
 
 A run that starts is `councilor_started`. One that ends is two messages of one event: `councilor_execution`, then
 `councilor_completed`. Each has an id of its own, so that a client that is cut between the two misses neither and hears
@@ -21,7 +22,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
-from sqlalchemy import Row, select
+from sqlalchemy import Row, case, select
 
 from conselho import clock, errors
 from conselho.db.among import among
@@ -36,7 +37,7 @@ from conselho.events.topics import Wanted
 from conselho.events.views import View
 from conselho.executions import shown
 from conselho.executions.models import Execution
-from conselho.executions.states import Status
+from conselho.legacy import runs
 
 router = APIRouter(prefix="/api/councilors/events", tags=["legacy"])
 
@@ -48,7 +49,9 @@ _HALF = ".1"  # behind the first of the two messages of an event
 # Read when the event is told, which may be later: nothing that its messages say of a run changes after it.
 _RUNS = select(
     Execution.id,
+    Execution.agent,
     Execution.councilor_id,
+    case((Execution.councilor_id.is_not(None), Execution.context)).label("context"),  # others' may be large
     Execution.title,
     Execution.status,
     Execution.severity,
@@ -135,25 +138,23 @@ def _runs_of(tx: Tx, events: Sequence[Row[Any]]) -> dict[str | None, Row[Any]]:
 
 
 def _told(epoch: str, event: Row[Any], run: Row[Any]) -> Iterator[Message]:
-    task_name = run.title or NAMELESS
+    councilor, task_name = runs.councilor(run), runs.task_name(run) or NAMELESS
     if event.kind == _STARTED:
-        yield _message(
-            epoch, 2 * event.id, "councilor_started", {"councilor_id": run.councilor_id, "task_name": task_name}
-        )
+        yield _message(epoch, 2 * event.id, "councilor_started", {"councilor_id": councilor, "task_name": task_name})
     if event.kind == _FINISHED:
         severity = run.severity or "info"
         duration_ms = None if run.duration_seconds is None else round(run.duration_seconds * 1000)
         execution = {
             "execution_id": run.id,
-            "councilor_id": run.councilor_id,
+            "councilor_id": councilor,
             "task_name": task_name,
-            "status": "completed" if run.status == Status.SUCCEEDED else "error",
+            "status": runs.word(run.status),
             "severity": severity,
             "started_at": None if run.started_at is None else shown.moment(run.started_at),
             "completed_at": None if run.completed_at is None else shown.moment(run.completed_at),
             "duration_ms": duration_ms,
         }
-        end = {"councilor_id": run.councilor_id, "severity": severity, "duration_ms": duration_ms}
+        end = {"councilor_id": councilor, "severity": severity, "duration_ms": duration_ms}
         yield _message(epoch, 2 * event.id - 1, "councilor_execution", execution)
         yield _message(epoch, 2 * event.id, "councilor_completed", end)
 
