@@ -108,6 +108,14 @@ class Settings(BaseModel):
             description="how long after its end an execution's log is kept; its result stays",
         ),
     ] = 30 * 86400.0
+    slots_kept_seconds: Annotated[
+        float,
+        Field(
+            ge=60,
+            le=100 * 365 * 86400,
+            description="how long it is kept what became of each moment of a councilor; its executions stay",
+        ),
+    ] = 365 * 86400.0
     streams_per_client_max: Annotated[
         int, Field(ge=1, le=100_000, description="streams that one address may have open at once")
     ] = 20

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from conselho import errors
-from conselho.agents import keys
-from conselho.db import engine, space
+from conselho.council import councilors, firing, slots
+from conselho.db import engine, keys, space
 from conselho.events import epochs, stream
 from conselho.events import log as events
 from conselho.events import retention as event_retention
@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 Step = Callable[[], Awaitable[bool | None]]
 
 RESCUE_SECONDS = 5.0  # a third of the silence that counts as an outage
+FIRE_SECONDS = 5.0  # a schedule that another process changed unheard is found after so long; what is known, in time
 FORGET_SECONDS = 3600.0  # keys of a week ago need no haste
 SEARCH_SECONDS = 5.0  # what another process changed is found after so long
 GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
@@ -83,7 +84,18 @@ def _loops(runtime: Runtime, worker: Worker | None, keeper: epochs.Keeper) -> li
     async def index_next() -> bool:
         return await runtime.database.write(search.index_next)
 
+    async def due_in() -> float | None:
+        return await runtime.database.read(firing.seconds_to_next)
+
+    async def fire() -> bool:
+        seconds = await due_in()
+        if seconds is None or seconds > 0:
+            return False
+        await runtime.database.write(firing.fire_next)
+        return True
+
     found: list[Awaitable[None]] = [
+        _repeat(fire, signals, (councilors.CHANGED,), FIRE_SECONDS, due_in=due_in),
         _repeat(rescue, signals, (), min(RESCUE_SECONDS, settings.outage_seconds / 3)),
         _repeat(runtime.broadcast.read_next, signals, (events.TOPIC,), settings.poll_seconds),
         _repeat(beat, signals, (), stream.BEAT_SECONDS),
@@ -110,6 +122,9 @@ def _retention(runtime: Runtime) -> list[Awaitable[None]]:
     async def prune_events() -> bool:
         return await database.write(event_retention.prune_next, timedelta(seconds=settings.events_kept_seconds))
 
+    async def prune_slots() -> bool:
+        return await database.write(slots.prune_next, timedelta(seconds=settings.slots_kept_seconds))
+
     async def purge_logs() -> bool:
         return await database.write(log_retention.purge_next, timedelta(seconds=settings.logs_kept_seconds))
 
@@ -122,7 +137,7 @@ def _retention(runtime: Runtime) -> list[Awaitable[None]]:
 
     return [
         _repeat(step, runtime.signals, (), RETENTION_SECONDS, pause_seconds=RETENTION_PAUSE_SECONDS)
-        for step in (prune_events, purge_logs, compact_logs, give_back_space)
+        for step in (prune_events, prune_slots, purge_logs, compact_logs, give_back_space)
     ]
 
 
@@ -134,21 +149,28 @@ async def _repeat(
     *,
     gather_seconds: float = 0.0,
     pause_seconds: float = 0.0,
+    due_in: Callable[[], Awaitable[float | None]] | None = None,
 ) -> None:
-    """`gather_seconds`: between a signal and the step that it wakes; `pause_seconds`: between one step and the next."""
+    """`gather_seconds`: between a signal and the step that it wakes; `pause_seconds`: between one step and the next.
+
+    `due_in`: in how many seconds there is something to do, where that is known.
+    """
     with signals.watch(*topics) as watch:
         while True:
+            patience = seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
             try:
                 while await step():
                     if pause_seconds:
                         await asyncio.sleep(pause_seconds)
+                left = None if due_in is None else await due_in()
+                patience = patience if left is None else min(patience, max(left, 0.0))
             except errors.Unavailable as error:
                 _log.warning("%s waits: %s", _name(step), error.sentence)
                 await asyncio.sleep(FAILURE_WAIT_SECONDS)
             except Exception:  # noqa: BLE001 - a loop's top: one bad row must not stop the house
                 _log.exception("%s failed and is tried again", _name(step))
                 await asyncio.sleep(FAILURE_WAIT_SECONDS)
-            if await watch.wait(seconds * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311 - no secret
+            if await watch.wait(patience):
                 await asyncio.sleep(gather_seconds)
 
 

@@ -43,6 +43,9 @@ POINTS = {
     "cancel before its commit": Point("conselho.executions.endings", "request_cancel", "after"),
     "cancel committed": Point("conselho.worker.run", "Run.cancel", "before"),
     "give back before its commit": Point("conselho.executions.queue", "give_back", "after"),
+    "begin anew before it is said": Point("conselho.worker.run", "Run._began_anew", "before"),
+    "begin anew before its commit": Point("conselho.executions.queue", "begin_anew", "after"),
+    "begin anew committed, directory there": Point("conselho.worker.run", "Run._began_anew", "after"),
 }
 
 

@@ -59,16 +59,18 @@ class Child:
 class Nursery:
     """The parent process, seen by those who want servers."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: Sequence[str] = ()) -> None:
+        """`within`: a command that does what it is given in surroundings of its own - in a network namespace, say."""
         self._wire, its_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.acceptance.nursery", str(its_end.fileno())],
+                [*within, sys.executable, "-m", "tests.acceptance.nursery", str(its_end.fileno())],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 pass_fds=(its_end.fileno(),),
                 start_new_session=True,  # a Ctrl-C is for us to answer
             )
+        self.pid = self._process.pid
 
     def bear(
         self,

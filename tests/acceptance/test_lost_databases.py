@@ -34,9 +34,9 @@ def test_runs_go_on_without_their_database_and_all_is_caught_up_when_it_is_back(
     wire: Proxy, far_house: House, postgres_database_url: str
 ) -> None:
     server = far_house.serve()
-    gate = far_house.gate()
+    gate, last_gate = far_house.gate(), far_house.gate()
     ending = server.submit(agents.count(100) + gate.wait + agents.count(200, first=101) + "exit 7\n")
-    lasting = server.submit(agents.count(100) + gate.wait + agents.count(200, first=101) + gate.wait)
+    lasting = server.submit(agents.count(100) + gate.wait + agents.count(200, first=101) + last_gate.wait)
     for execution_id in (ending, lasting):
         server.await_line(execution_id, "100")
 
@@ -57,7 +57,7 @@ def test_runs_go_on_without_their_database_and_all_is_caught_up_when_it_is_back(
     assert server.end_of(ending)["exit_code"] == 7
     later = server.submit(agents.count(10), key="later")
     assert server.end_of(later)["status"] == "succeeded"
-    gate.open()
+    last_gate.open()
     assert server.end_of(lasting)["status"] == "succeeded"
     for execution_id in (ending, lasting):
         assert server.said(execution_id) == NUMBERS

@@ -86,12 +86,15 @@ def of_the_tests() -> list[Source]:
 
 def files() -> list[Path]:
     """Every file that is kept in the repository or would be: all but what `.gitignore` names."""
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()]
-    return sorted(_kept(ROOT, [*ignored, ".git"]))
+    return sorted(_kept(ROOT, _ignored()))
+
+
+def _ignored() -> list[str]:
+    return [*(line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").split()), ".git"]
 
 
 def _below(directory: Path) -> list[Source]:
-    paths = sorted(directory.rglob("*.py"))
+    paths = sorted(path for path in _kept(directory, _ignored()) if path.suffix == ".py")
     return [Source(path.relative_to(directory).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
 
 

@@ -1,16 +1,20 @@
 """`conselho agents`, and `conselho run --agent`, with the real server and without one."""
 
+import dataclasses
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conselho.agents import definitions
-from conselho.cli import agents, options
+from conselho.analyses import catalog
+from conselho.cli import agent_fields, agent_options, agents, options
+from conselho.providers import options as provider_options
 from conselho.providers import registry
 from tests.cli.conftest import House
-from tests.cli.programs import conselho
+from tests.cli.programs import PROGRAM, conselho, environment
 
 WHOLE = (
     "--title", "Tests", "--emoji", "🧪", "--description", "runs them all", "--prompt", "look at {prompt}",
@@ -37,7 +41,13 @@ def shown(house: House, slug: str) -> dict[str, Any]:
 
 def test_the_limits_are_those_of_the_server() -> None:
     assert list(options.PROVIDERS) == registry.names()
-    assert set(agents.CLEARABLE.values()) < set(definitions.FIELDS)
+    fields = {field.partition(".")[0] for field in agent_fields.CLEARABLE.values()}
+    assert fields < set(definitions.FIELDS)
+    assert set(agent_options.NAMES) == {each.name for each in dataclasses.fields(provider_options.Options)}
+    assert agent_options.MODES == provider_options.MODES
+    assert (agent_options.TURNS_MAX, agent_options.COST_USD_MAX) == (
+        provider_options.TURNS_MAX, provider_options.COST_USD_MAX,
+    )  # fmt: skip
 
 
 def test_an_agent_is_kept_as_it_was_defined(shared_house: House) -> None:
@@ -69,7 +79,60 @@ def test_a_change_changes_what_is_given_and_clears_what_is_named(shared_house: H
     assert found | KEPT | changes | {"argv": ["true"], "version": 2} == found
 
 
-@pytest.mark.parametrize("word", agents.CLEARABLE)
+@pytest.mark.parametrize("analysis", catalog.ALL, ids=lambda analysis: analysis.name)
+def test_an_analysis_is_an_agent_that_is_told_from_the_catalog(
+    shared_house: House, analysis: catalog.Analysis, tmp_path: Path
+) -> None:
+    add(shared_house, analysis.name, "--analysis", analysis.name, "--cwd", str(tmp_path))
+    told: dict[str, Any] = {
+        "title": analysis.title, "description": analysis.description, "provider": "command", "cwd": str(tmp_path),
+        "argv": analysis.argv(tmp_path), "timeout_seconds": float(analysis.timeout_seconds), "prompt": None,
+    }  # fmt: skip
+    found = shown(shared_house, analysis.name)
+    assert found | told == found
+
+
+def test_what_is_said_of_an_analysis_wins_over_the_catalog(shared_house: House, tmp_path: Path) -> None:
+    add(shared_house, "said", "--analysis", "hot_spots", "--cwd", str(tmp_path), "--title", "Mine", "--description",
+        "of the shop", "--timeout", "10", "--exclusive", "--env", "CI=1")  # fmt: skip
+    found = shown(shared_house, "said")
+    told = {
+        "title": "Mine",
+        "description": "of the shop",
+        "timeout_seconds": 10.0,
+        "exclusive": True,
+        "env": {"CI": "1"},
+    }
+    assert found | told == found
+
+
+def test_an_analysis_is_of_the_current_directory_and_runs(shared_house: House, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "broken.json").write_text("{", encoding="utf-8")
+    as_somebody = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for arguments in (("add", "."), (*as_somebody, "commit", "-q", "-m", "begin")):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True)
+    place = ("--data-dir", str(shared_house.data_dir))
+    told = conselho("agents", "add", "here", "--analysis", "broken_windows", *place, cwd=tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    execution = json.loads(shared_house.call("agents", "try", "here", "--json").stdout.splitlines()[-1])
+    assert (execution["status"], execution["severity"], execution["cwd"]) == ("succeeded", "error", str(tmp_path))
+    assert [finding["file"] for finding in execution["findings"]] == ["broken.json"]
+
+
+def test_an_analysis_of_a_directory_that_was_removed_is_refused(shared_house: House, tmp_path: Path) -> None:
+    program = 'cd "$1" && rmdir "$1" && shift && exec "$@"'
+    command = (*PROGRAM, "agents", "add", "x", "--analysis", "hot_spots", "--data-dir", str(shared_house.data_dir))
+    (tmp_path / "gone").mkdir()
+    told = subprocess.run(
+        ["sh", "-c", program, "sh", str(tmp_path / "gone"), *command],
+        env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == "conselho: the current directory was removed: go to another or give --cwd\n"
+
+
+@pytest.mark.parametrize("word", agent_fields.CLEARABLE)
 def test_every_clearable_word_is_an_option(word: str) -> None:
     assert any(f"--{word}" in parameter.opts for parameter in agents.set_.params)
 
@@ -147,6 +210,19 @@ def test_the_prompt_of_a_run_can_come_on_stdin(shared_house: House) -> None:
             2,
             "invalid value for '--provider': 'oracle' is not",
         ),
+        (
+            ("agents", "add", "x", "--analysis", "hot_spots", "--", "true"),
+            2,
+            "--analysis and ARGV say different things: leave one of them out",
+        ),
+        (
+            ("agents", "add", "x", "--analysis", "oracle"),
+            2,
+            "'oracle' is not one of 'monolithic_files', 'debt_markers'",
+        ),
+        (("agents", "add", "x", "--analysis", "hot_spots", "--cwd", ""), 2, "'--cwd': it is empty: name a directory"),
+        (("agents", "add", "x", "--analysis", "hot_spots", "--cwd", "\udcff"), 2, "--cwd: '"),
+        (("agents", "set", "x", "--analysis", "hot_spots"), 2, "no such option '--analysis'"),
         (("agents", "add", "x", "--env", "TOKEN", "--", "x"), 2, "write NAME=VALUE, or --allow-env TOKEN"),
         (
             ("agents", "add", "x", "--allow-env", "CONSELHO_DATABASE_URL", "--", "x"),
@@ -242,3 +318,46 @@ def test_agents_can_be_looked_at_when_nobody_serves(house: House) -> None:
 def test_an_unknown_agent_starts_nobody(house: House) -> None:
     assert house.call("run", "--agent", "nobody").returncode == 2
     assert not house.data_dir.exists()
+
+
+def test_how_a_cli_is_to_work_is_kept_shown_changed_and_cleared(shared_house: House) -> None:
+    add(
+        shared_house, "cli", "--provider", "codex", "--model", "large", "--mode", "full", "--prompt", "hello"
+    )  # fmt: skip
+    assert shown(shared_house, "cli")["options"] == {"permission_mode": "full"}
+    assert "options               --mode full\n" in shared_house.call("agents", "show", "cli").stdout
+    told = shared_house.call("agents", "set", "cli", "--system-prompt", "Be brief.", "--clear", "mode")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert shown(shared_house, "cli")["options"] == {"system_prompt": "Be brief."}
+
+
+def test_another_provider_takes_nothing_of_the_one_before(shared_house: House) -> None:
+    add(shared_house, "moves", "--", "true")
+    assert shared_house.call("agents", "set", "moves", "--provider", "codex", "--mode", "edit").returncode == 0
+    found = shown(shared_house, "moves")
+    assert (found["argv"], found["options"]) == (None, {"permission_mode": "edit"})
+    assert shared_house.call("agents", "set", "moves", "--provider", "command", "--", "true").returncode == 0
+    assert shown(shared_house, "moves")["options"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("agents", "add", "x", "--provider", "codex", "--", "true"), "takes no argv"),
+        (("agents", "add", "x", "--mode", "full", "--", "true"), "a command has no options"),
+        (("agents", "add", "x", "--provider", "codex", "--max-turns", "0"), "'0' is no whole number from 1 to 10000"),
+        (("agents", "add", "x", "--provider", "codex", "--max-cost", "0"), "'0' is no number above 0 and up to 10000"),
+        (("agents", "add", "x", "--provider", "codex", "--extra-arg", "--yolo"), "--extra-arg: '--yolo' is not let"),
+        (("agents", "set", "x", "--mode", "plan", "--clear", "mode"), "--mode and --clear mode say different things"),
+        (("run", "--provider", "codex"), "say what it is to do: conselho run --provider codex --prompt"),
+        (("run", "--provider", "codex", "--prompt", "x", "--", "true"), "takes no argv"),
+        (("run", "--mode", "full", "--", "true"), "a command has no options"),
+        (("run", "--continue", "0190c1a2", "--agent", "x"), "--continue takes the agent of that run"),
+        (("run", "--continue", "xyz", "--prompt", "x"), "'xyz' is no id"),
+    ],
+)
+def test_what_a_cli_cannot_is_one_sentence(shared_house: House, arguments: tuple[str, ...], said: str) -> None:
+    told = shared_house.call(*arguments)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert said in told.stderr
+    assert told.stderr.count("\n") == 1

@@ -1,6 +1,8 @@
 """`conselho demo` over real repositories, through the real server."""
 
 import json
+import os
+import re
 import shlex
 import signal
 import socket
@@ -15,6 +17,7 @@ from tests.cli.conftest import House, remaining
 from tests.cli.programs import PROGRAM, environment
 from tests.cli.test_attend import on_terminal
 
+STREAMS = Path(__file__).parents[1] / "providers" / "streams"
 TITLES = [analysis.title for analysis in catalog.ALL]
 
 
@@ -64,6 +67,38 @@ def test_as_json_it_is_the_finished_runs(house: House, troubled: Path) -> None:
     assert [execution["title"] for execution in found["executions"]] == TITLES
     assert {execution["status"] for execution in found["executions"]} == {"succeeded"}
     assert "error" in {execution["severity"] for execution in found["executions"]}
+    assert [councilor["title"] for councilor in found["councilors"]] == TITLES
+    assert [execution["councilor_id"] for execution in found["executions"]] == [
+        councilor["id"] for councilor in found["councilors"]
+    ]
+
+
+def test_once_more_it_is_the_same_council_that_finds_nothing_new(house: House, troubled: Path, tmp_path: Path) -> None:
+    first = house.call("demo", "--once", "--repo", str(troubled)).stdout
+    assert "Broken windows" in first
+    assert re.search(r"  \d+, \d+ new  ", first)
+    assert re.search(r"  (0|100)%  ", first)
+    moved = tmp_path / "moved"
+    troubled.rename(moved)
+    again = house.call("demo", "--once", "--repo", str(moved))
+    assert again.returncode == 0
+    assert f"Analysing {moved}\n" in again.stdout
+    assert " new  " not in again.stdout
+    councilors = json.loads(house.call("councilors", "list", "--json").stdout)["items"]
+    assert [councilor["stats"]["total"] for councilor in councilors] == [2] * len(TITLES)
+    agents = json.loads(house.call("agents", "list", "--json").stdout)["items"]
+    assert {agent["cwd"] for agent in agents} == {str(moved)}
+    assert all(agent["title"].startswith("Demo: ") for agent in agents)
+
+
+def test_a_councilor_whose_agent_was_removed_is_seated_anew(house: House, troubled: Path) -> None:
+    assert house.call("demo", "--once", "--repo", str(troubled)).returncode == 0
+    assert house.call("councilors", "demote", "demo-hot-spots").returncode == 0
+    assert house.call("agents", "remove", "demo-hot-spots").returncode == 0
+    again = json.loads(house.call("demo", "--once", "--json", "--repo", str(troubled)).stdout)
+    totals = {councilor["slug"]: councilor["stats"]["total"] for councilor in again["councilors"]}
+    assert totals["demo-hot-spots"] == 1
+    assert sorted(totals.values()) == [1, 2, 2, 2]
 
 
 def test_the_data_lies_in_dot_demo_unless_said_otherwise(troubled: Path) -> None:
@@ -89,11 +124,33 @@ def test_it_leaves_a_server_until_it_is_interrupted_even_where_its_port_is_taken
         held_by = holder.look(house.data_dir)
         assert held_by is not None
         assert (held_by.pid, held_by.kind) == (demo.pid, "serve")
-        assert house.call("executions", "list").stdout.count("succeeded") == len(TITLES)
+        assert house.call("executions", "list", "--origin", "cli").stdout.count("succeeded") == len(TITLES)
         demo.send_signal(signal.SIGINT)
         remaining(demo)
     assert demo.returncode == 0
     assert holder.look(house.data_dir) is None
+
+
+def test_a_run_that_goes_on_already_is_watched_and_none_begun_beside_it(
+    house: House, troubled: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    slow = f"until test -e {shlex.quote(str(gate))}; do sleep 0.1; done"
+    with house.serve():
+        assert house.call("demo", "--repo", str(troubled)).returncode == 0
+        assert house.call("agents", "set", "demo-hot-spots", "--", "sh", "-c", slow).returncode == 0
+        identity = house.call("councilors", "fire", "demo-hot-spots").stdout.split()[-1]
+        with house.start("demo", "--repo", str(troubled)) as demo:
+            assert demo.stdout is not None
+            while "Hot spots: " not in demo.stdout.readline():
+                pass
+            gate.touch()
+            told, _ = remaining(demo)
+        assert demo.returncode == 0
+        assert "Hot spots: succeeded" in told
+        asked = ("executions", "list", "--councilor", "demo-hot-spots", "--origin", "cli", "--json")
+        runs = json.loads(house.call(*asked).stdout)["items"]
+        assert (len(runs), runs[0]["id"]) == (2, identity)
 
 
 def test_it_uses_the_server_that_is_there_and_leaves_it(house: House, troubled: Path) -> None:
@@ -151,3 +208,41 @@ def test_an_interrupt_while_they_run_cancels_them(house: House, troubled: Path) 
         _, told = remaining(demo)
     assert demo.returncode == 130
     assert "cancelled what was still running" in told
+
+
+def install(place: Path, printed: Path) -> str:
+    """A CLI that answers as one did that was recorded; returns the PATH on which it is."""
+    place.mkdir()
+    program = place / "gemini"
+    told = f"case $1 in --version) echo 0.61.0;; *) cat > {place}/prompt; cat {printed};; esac"
+    program.write_text(f"#!/bin/sh\n{told}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return f"{place}:{os.environ['PATH']}"
+
+
+def test_an_agent_cli_that_is_there_gets_a_councilor(house: House, troubled: Path, tmp_path: Path) -> None:
+    path = install(tmp_path / "bin", STREAMS / "gemini-answer.jsonl")
+    told = house.call(
+        "demo", "--once", "--repo", str(troubled), "--agent", "gemini", PATH=path, GEMINI_API_KEY="x"
+    )  # fmt: skip
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "First looks by gemini: succeeded after " in told.stdout
+    assert "each fires again: every minute, and First looks by gemini every day." in told.stdout
+    assert "three things" in (tmp_path / "bin/prompt").read_text(encoding="utf-8")
+    agent = json.loads(house.call("agents", "show", "--json", "demo-gemini").stdout)
+    assert (agent["provider"], agent["options"], agent["cwd"]) == ("gemini", None, str(troubled))
+
+
+def test_an_agent_cli_that_is_not_there_or_not_signed_in_is_one_sentence(
+    house: House, troubled: Path, tmp_path: Path
+) -> None:
+    home = {"HOME": str(tmp_path), "GEMINI_API_KEY": "", "GOOGLE_API_KEY": ""}
+    asked = ("demo", "--once", "--repo", str(troubled), "--agent", "gemini")
+    absent = house.call(*asked, PATH="/usr/bin:/bin", **home)
+    path = install(tmp_path / "bin", STREAMS / "gemini-answer.jsonl")
+    strange = house.call(*asked, PATH=path, **home)
+    assert (absent.returncode, strange.returncode) == (1, 1)
+    assert absent.stderr.startswith("conselho: gemini is not installed here: ")
+    assert strange.stderr.startswith("conselho: gemini does not look signed in here: ")
+    assert absent.stderr.count("\n") == strange.stderr.count("\n") == 1
+    assert not house.data_dir.exists()

@@ -37,7 +37,7 @@ WISHES: dict[str, tuple[dict[str, Any], str]] = {
     "a timeout that is no number": ({"timeout_seconds": float("nan")}, "timeout_seconds"),
     "a timeout without end": ({"timeout_seconds": float("inf")}, "timeout_seconds"),
     "an idle timeout of nothing": ({"idle_timeout_seconds": 0}, "idle_timeout_seconds"),
-    "an unknown provider": ({"provider": "oracle"}, "'oracle': known are command"),
+    "an unknown provider": ({"provider": "oracle"}, "'oracle': known are claude"),
     "an unknown agent": ({"agent": "nobody"}, "'nobody'"),
     "a field there is not": ({"arguments": ["x"]}, "arguments"),
     "an origin of one's own": ({"origin": "schedule"}, "origin"),

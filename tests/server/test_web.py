@@ -17,6 +17,8 @@ ROWS = """
     [row.dataset.id, [...row.cells].map(cell => cell.textContent).join('|')]))
 """
 
+COUNCIL = "[...document.querySelectorAll('#council tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+
 
 @on_a_loop
 async def test_it_runs_no_script_but_its_own_and_loads_nothing_from_elsewhere(settings: Settings) -> None:
@@ -57,5 +59,37 @@ async def test_a_browser_shows_runs_and_events_as_they_happen_and_takes_nothing_
             "execution finished", "execution started", "execution claimed", "execution queued",
         ]  # fmt: skip
         assert len(events) == 9, "those of before, too: each once"
+        assert await page.value("document.images.length") == 0
+        assert await page.value("document.title") == "Conselho"
+
+
+@pytest.mark.timeout(240)
+@on_a_loop
+async def test_a_browser_shows_the_council_as_it_changes_and_takes_nothing_for_html(
+    settings: Settings, chromium: str, tmp_path: Path
+) -> None:
+    hostile = "<img src=x onerror=document.title='taken'>"
+    promotion = {
+        "title": hostile, "task": {"name": "Look", "prompt": "Look around."},
+        "schedule": {"type": "interval", "value": "3d"},
+    }  # fmt: skip
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        served(settings, works=True) as desk,
+        devtools.browser(chromium, tmp_path / "profile") as page,
+    ):
+        await desk.http.post("/agents", json={"slug": "looker", "argv": ["false"], "cwd": "/"})
+        await page.open(desk.url + "/")
+        await page.until("document.getElementById('state')?.textContent == 'live'")
+        assert await page.value("document.getElementById('no-council').hidden") is False
+        await desk.http.post("/agents/looker/promote", json=promotion)
+        await page.until("document.querySelectorAll('#council tr').length == 1")
+        assert await page.value(COUNCIL) == [[hostile, "looker", "every 3 days", "in 3 d", "not yet", ""]]
+        assert await page.value("document.getElementById('no-council').hidden") is True
+        await desk.http.post("/councilors/looker/fire")
+        await page.until("document.querySelector('#council tr').cells[4].textContent == '✗ error'")
+        await desk.http.post("/councilors/looker/pause")
+        await page.until("document.querySelector('#council tr').cells[3].textContent == 'paused'")
+        assert (await page.value(COUNCIL))[0][5] == "0%"
         assert await page.value("document.images.length") == 0
         assert await page.value("document.title") == "Conselho"

@@ -6,37 +6,29 @@ not a server runs.
 
 import contextlib
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from conselho import errors
 from conselho.agents import limits
-from conselho.cli import named, options, terminal
+from conselho.analyses import catalog
+from conselho.cli import agent_fields, agent_options, named, options, terminal
 from conselho.cli.groups import Group
 from conselho.cli.named import Agent
-from conselho.cli.options import Duration, Number, Place, Slug, Text
+from conselho.cli.options import Number, Place, Slug, Text
 
 if TYPE_CHECKING:
     from conselho.cli.client import Api
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 PAGE = 200
+CHECK_PROMPT = "This is a check whether you can be reached. Answer with the one word: ready. Use no tools."
 ABOUT_CHARACTERS = 60  # of what it runs, in a list
 
-# What `set --clear` can bring back to its default: the option's word, and the field it stands for.
-CLEARABLE = {
-    "title": "title", "emoji": "emoji", "description": "description", "prompt": "prompt", "model": "model",
-    "cwd": "cwd", "env": "env", "allow-env": "env_allow", "timeout": "timeout_seconds",
-    "idle-timeout": "idle_timeout_seconds", "accept-exit": "accepted_exit_codes", "concurrency": "concurrency",
-}  # fmt: skip
-
 _SHOWN = (
-    "slug", "title", "emoji", "description", "provider", "argv", "prompt", "model", "cwd", "env", "env_allow",
-    "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "concurrency", "exclusive", "version",
-    "created_at", "updated_at", "id",
+    "slug", "title", "emoji", "description", "provider", "argv", "prompt", "model", "options", "cwd", "env",
+    "env_allow", "timeout_seconds", "idle_timeout_seconds", "accepted_exit_codes", "concurrency", "exclusive",
+    "version", "created_at", "updated_at", "id",
 )  # fmt: skip
 
 
@@ -54,86 +46,33 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SLUG = click.argument("slug", metavar="SLUG")
 
 
-def _fields(command: Command) -> Command:
-    """Give a command an option for each field of a definition."""
-    for option in reversed(
-        (
-            click.option(
-                "--title", metavar="T", type=Text(limits.TITLE_CHARACTERS_MAX), help="What people call it."
-            ),
-            click.option(
-                "--emoji", metavar="E", type=Text(limits.EMOJI_CHARACTERS_MAX),
-                help="How it is recognised at a glance.",
-            ),
-            click.option(
-                "--description", metavar="TEXT", type=Text(limits.DESCRIPTION_CHARACTERS_MAX), help="What it is for."
-            ),
-            click.option(
-                "--provider", metavar="P", type=click.Choice(options.PROVIDERS), help="How it is spoken to (command)."
-            ),
-            click.option(
-                "--prompt", metavar="TEXT",
-                help="What it is told, at most 512 KiB, {prompt} the caller's text; - is stdin.",
-            ),
-            click.option(
-                "--model", metavar="M", type=Text(limits.MODEL_CHARACTERS_MAX),
-                help="Which model its provider is to use.",
-            ),
-            click.option(
-                "--cwd", metavar="DIR", callback=options.directory, shell_complete=options.directories,
-                help="Where it runs (where it is started from).",
-            ),
-            click.option(
-                "--env", "variables", metavar="NAME=VALUE", multiple=True,
-                help="Give its runs a variable, 128 KiB of them at most; again for more.",
-            ),
-            click.option(
-                "--allow-env", "allowed", metavar="NAME", multiple=True,
-                help="Let them inherit it from the worker, 100 such at most; again for more.",
-            ),
-            click.option(
-                "--timeout", "timeout_seconds", type=Duration(), metavar="S",
-                help="End a run after 90, 90s, 5m, 2h, 7d.",
-            ),
-            click.option(
-                "--idle-timeout", "idle_timeout_seconds", type=Duration(), metavar="S",
-                help="End one that is silent so long.",
-            ),
-            click.option(
-                "--accept-exit", "accepted", metavar="CODE", type=Number(0, 255), multiple=True,
-                help="An exit code that is good, beside 0; again for more.",
-            ),
-            click.option(
-                "--concurrency", metavar="N", type=Number(1, limits.CONCURRENCY_MAX),
-                help="Runs at once (as many as there are seats).",
-            ),
-            click.option(
-                "--exclusive/--shared", default=None, help="Alone in its directory, or beside others (shared)."
-            ),
-            click.argument("argv", nargs=-1, type=click.UNPROCESSED),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
 @command.command(
     "add",
     epilog=options.example(
         "conselho agents add tests --cwd . --timeout 10m -- make test",
         "conselho agents add reviewer --prompt 'Review {prompt}.' --concurrency 1 --allow-env API_KEY -- ./review.sh",
+        "conselho agents add debts --analysis debt_markers --cwd ~/src/shop",
+        "conselho agents add auditor --provider claude --mode edit --allow-tool 'Bash(make test)' --max-turns 30",
     ),
 )
 @click.argument("slug", metavar="SLUG", type=Slug())
-@_fields
+@agent_fields.fields
+@click.option(
+    "--analysis", metavar="NAME", type=click.Choice([each.name for each in catalog.ALL]),
+    help=f"In place of ARGV: analyse --cwd (this directory), with {', '.join(each.name for each in catalog.ALL)}.",
+)  # fmt: skip
 @_JSON
 @options.place
-def add(place: Place, slug: str, *, as_json: bool, **asked: Any) -> None:
-    """Define an agent; ARGV, after --, is what it runs."""
-    body = _body(**asked)
+def add(place: Place, slug: str, *, analysis: str | None, as_json: bool, **asked: Any) -> None:
+    """Define an agent; ARGV, after --, is what it runs.
+
+    With --analysis it runs one that is built in and needs no model, over the directory that is given now.
+    """
+    body = _body(**(asked if analysis is None else _analysing(analysis, asked)))
+    _check_whole(body)
     if "argv" not in body and body.get("provider", "command") == "command":
         raise errors.Invalid(f"say what it runs, after `--`: conselho agents add {slug} -- make test")
-    with _writer(place) as api, options.by_their_names():
+    with _writer(place) as api, options.by_their_names(agent_options.REFUSALS):
         agent = api.post("/agents", {"slug": slug} | body)
     print(json.dumps(agent, ensure_ascii=False) if as_json else f"added {agent['slug']}")
 
@@ -189,10 +128,10 @@ def show(place: Place, slug: str, *, as_json: bool) -> None:
     ),
 )
 @_SLUG
-@_fields
+@agent_fields.fields
 @click.option(
-    "--clear", "cleared", metavar="FIELD", type=click.Choice(tuple(CLEARABLE)), multiple=True,
-    help=f"Back to the default: {', '.join(CLEARABLE)}; again for more.",
+    "--clear", "cleared", metavar="FIELD", type=click.Choice(tuple(agent_fields.CLEARABLE)), multiple=True,
+    help=f"Back to the default: {', '.join(agent_fields.CLEARABLE)}; again for more.",
 )  # fmt: skip
 @_JSON
 @options.place
@@ -201,14 +140,10 @@ def set_(place: Place, slug: str, *, cleared: tuple[str, ...], as_json: bool, **
 
     What --clear brings back is what a new agent has where nothing is said.
     """
-    given = _body(**asked)
-    for word in cleared:
-        if CLEARABLE[word] in given:
-            raise errors.Invalid(f"--{word} and --clear {word} say different things: leave one of them out")
-    body = {CLEARABLE[word]: None for word in cleared} | given
+    body = agent_fields.cleared(_body(**asked), cleared)
     if not body:
         raise errors.Invalid("say what to change: `conselho agents set --help` lists it")
-    with _writer(place) as api, options.by_their_names():
+    with _writer(place) as api, options.by_their_names(agent_options.REFUSALS):
         agent = api.patch(named.path(slug), body)
     print(json.dumps(agent, ensure_ascii=False) if as_json else f"changed {agent['slug']}")
 
@@ -236,11 +171,17 @@ def remove(place: Place, slug: str, *, as_json: bool) -> None:
 @_JSON
 @options.place
 def try_(place: Place, slug: str, *, prompt: str | None, cwd: str | None, as_json: bool) -> int:
-    """Run it once, print its log and exit with its code, as `conselho run --agent SLUG` does."""
-    from conselho.cli import run  # noqa: PLC0415
+    """Run it once, print its log and exit with its code, as `conselho run --agent SLUG` does.
+
+    An agent CLI is asked for one word, unless --prompt says what else: so it is seen whether it answers.
+    """
+    from conselho.cli import run  # noqa: PLC0415 - brings what help does not need
 
     settings = place.settings()
-    body = run.request(run.defined(settings, slug), prompt=prompt, cwd=cwd)
+    agent = run.defined(settings, slug)
+    if prompt is None and agent["provider"] != "command":
+        prompt = CHECK_PROMPT
+    body = run.request(agent, prompt=prompt, cwd=cwd)
     return run.start(settings, body, as_json=as_json)
 
 
@@ -251,9 +192,26 @@ def _reader(place: Place) -> "Api":
 
 
 def _writer(place: Place) -> "Api":
-    from conselho.cli import client  # noqa: PLC0415
+    from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
     return client.writer(place.settings())
+
+
+def _analysing(name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What is asked for, and from the catalog what is not said. Raises: errors.Invalid."""
+    from conselho.cli import run  # noqa: PLC0415 - brings what help does not need
+
+    if asked["argv"]:
+        raise errors.Invalid("--analysis and ARGV say different things: leave one of them out")
+    found, cwd = catalog.find(name), asked["cwd"] or run.here()
+    known = {
+        "argv": tuple(found.argv(cwd)),
+        "cwd": cwd,
+        "title": found.title,
+        "description": found.description,
+        "timeout_seconds": float(found.timeout_seconds),
+    }
+    return asked | {field: value for field, value in known.items() if not asked[field]}
 
 
 def _body(
@@ -261,17 +219,19 @@ def _body(
     accepted: tuple[int, ...], **plain: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The fields that were given. Raises: errors.Invalid."""
-    from conselho.cli import run  # noqa: PLC0415
+    from conselho.cli import run  # noqa: PLC0415 - brings what help does not need
 
+    given_options = agent_options.taken(plain)
     body = {
         **plain,
+        "options": given_options,
         "argv": list(argv) or None,
         "prompt": run.read_prompt(prompt),
         "env": dict(_variable(text) for text in variables) or None,
         "env_allow": list(allowed) or None,
         "accepted_exit_codes": sorted({0, *accepted}) if accepted else None,
     }
-    given = (("ARGV", argv), ("--env", variables), ("--allow-env", allowed), ("--cwd", (plain["cwd"] or "",)))
+    given = (("--cwd", (plain["cwd"] or "",)), ("ARGV", argv), ("--env", variables), ("--allow-env", allowed))
     for option, texts in given:
         for text in texts:
             run.refuse_unwritable(option, text)
@@ -285,9 +245,24 @@ def _check(said: dict[str, Any]) -> None:
     with options.by_their_names():
         limits.check_prompt(said.get("prompt"))
         if "argv" in said:
-            limits.check_argv(options.PROVIDERS[0], said["argv"], said.get("prompt"))
+            limits.check_argv("command", said["argv"], said.get("prompt"))
         limits.check_env(said.get("env", {}))
         limits.check_env_allow(said.get("env_allow", ()))
+
+
+def _check_whole(said: dict[str, Any]) -> None:
+    """What a provider would refuse of a new agent. Raises: errors.Invalid."""
+    from conselho.agents import tasks  # noqa: PLC0415 - brings what help does not need
+
+    with options.by_their_names(agent_options.REFUSALS):
+        if said.get("provider", "command") != "command":
+            tasks.check(
+                said["provider"],
+                argv=said.get("argv", ()),
+                prompt=said.get("prompt") or tasks.TOLD_LATER,
+                model=said.get("model"),
+                given=said.get("options"),
+            )
 
 
 def _variable(text: str) -> tuple[str, str]:
@@ -299,7 +274,10 @@ def _variable(text: str) -> tuple[str, str]:
 
 def _row(agent: Agent) -> list[str]:
     title = " ".join(terminal.one_line(agent[name]) for name in ("emoji", "title") if agent[name])
-    about = terminal.one_line(_command_line(agent["argv"]) if agent["argv"] else agent["prompt"])
+    told = " ".join(filter(None, (agent["provider"], agent["model"]))) + (
+        f": {agent['prompt']}" if agent["prompt"] else ""
+    )
+    about = terminal.one_line(_command_line(agent["argv"]) if agent["argv"] else told)
     return [
         agent["slug"],
         title,
@@ -318,6 +296,8 @@ def _command_line(argv: list[str]) -> str:
 
 def _value(name: str, value: Any, out: terminal.Screen) -> str:
     match name:
+        case "options":
+            return terminal.one_line(agent_options.shown(value))
         case "argv":
             return terminal.one_line(_command_line(value))
         case "env":

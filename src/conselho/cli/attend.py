@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from conselho import clock, errors
 from conselho.cli import streams, terminal
 from conselho.cli.follow import Execution, Line, follow
+from conselho.cli.lines import Look
 from conselho.cli.spinner import Spinner
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Attendance:
         self._room = threading.Semaphore(LINES_AHEAD_MAX)
         self._output, self._messages = terminal.output(), terminal.messages()
         self._spinner = Spinner(self._messages)
+        self._look_of_lines = Look()
         self._identity = ""
         self._signals = 0
         self._state = ("", "")
@@ -200,7 +202,7 @@ class Attendance:
         if self._as_json:
             self._output.say(line.as_json())
         else:
-            show(line, self._output, self._messages)
+            show(line, self._look_of_lines, self._output, self._messages)
 
     def _remark(self, text: str) -> None:
         self._spinner.wipe()
@@ -220,15 +222,13 @@ class Attendance:
         return self._identity[-terminal.SHORT_ID_LENGTH :]
 
 
-def show(line: Line, output: terminal.Screen, messages: terminal.Screen) -> None:
+def show(line: Line, look: Look, output: terminal.Screen, messages: terminal.Screen) -> None:
     """Print a line where its kind belongs."""
-    match line.kind:
-        case "stderr":
-            messages.say(messages.foreign(line.text))
-        case "system" | "warning":
-            messages.say(messages.paint(messages.foreign(line.text), "dim" if line.kind == "system" else "yellow"))
-        case _:
-            output.say(output.foreign(line.text))
+    screen = messages if line.kind in _REMARKS else output
+    screen.say(look.of(line, screen))
+
+
+_REMARKS = frozenset({"stderr", "system", "warning", "error"})
 
 
 def exit_code(execution: Execution) -> int:
@@ -242,7 +242,7 @@ def exit_code(execution: Execution) -> int:
             return EXIT_CANCELLED
         case "lost", _:
             return EXIT_LOST
-        case "failed", "not_found":
+        case "failed", "not_found" | "not_installed":
             return EXIT_NOT_FOUND
         case "failed", "not_executable":
             return EXIT_NOT_EXECUTABLE

@@ -73,6 +73,7 @@ def all_of(settings: "Settings") -> Iterator[Answer]:
     )  # fmt: skip
     for check in checks:
         yield check(settings)
+    yield from _agent_clis()
 
 
 def _python(_settings: "Settings") -> Answer:
@@ -234,6 +235,20 @@ def _files(_settings: "Settings") -> Answer:
     if soft < FILES_NEEDED:
         return _warn("open files", f"{soft} at most: many runs at once need {FILES_NEEDED}; raise it with `ulimit -n`")
     return _ok("open files", f"{soft} at most" + (f" (up to {hard} can be asked for)" if hard > soft else ""))
+
+
+def _agent_clis() -> Iterator[Answer]:
+    """Each of them; none is needed, so none is bad."""
+    from conselho.worker import programs  # noqa: PLC0415
+
+    for found in programs.here():
+        if found.path is None:
+            yield _warn(found.provider, f"not installed: {found.advice}")
+        elif found.advice is not None:
+            yield _warn(found.provider, f"{found.version or found.path}, does not look ready: {found.advice}")
+        else:
+            seen = f"signed in by {found.seen_by}" if found.seen_by else "whether it is signed in cannot be seen"
+            yield _ok(found.provider, f"{found.version} at {found.path}, {seen}")
 
 
 def _nearest(path: Path) -> Path:

@@ -86,9 +86,10 @@ class Api:
             return response.json() if response.is_success else None
         return None
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def post(self, path: str, body: dict[str, Any] | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
         """Ask for a change, once, however often the server has to be found again."""
-        return self._send("POST", path, json=body or {}, headers={"Idempotency-Key": ids.new()})
+        headers = {"Idempotency-Key": ids.new()}
+        return self._send("POST", path, json=body or {}, headers=headers, timeout=timeout_seconds)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """Change what is named in the body; to ask twice is to ask once."""

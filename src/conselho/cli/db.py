@@ -150,12 +150,17 @@ def restored(place: Place, *, as_json: bool) -> None:
 
 
 def _begin_anew(url: str) -> "Restored":
-    from conselho.db.session import Database  # noqa: PLC0415
+    from conselho.council import firing  # noqa: PLC0415 - brings the database, which help needs not
+    from conselho.db.session import Database, Tx  # noqa: PLC0415 - the same
     from conselho.executions import restore as restoring  # noqa: PLC0415
+
+    def begin(tx: Tx) -> "Restored":
+        firing.move_past_now(tx)
+        return restoring.begin_anew(tx)
 
     database = Database(url, answer_seconds_max=END_SECONDS)
     try:
-        return database.submit(restoring.begin_anew).result()
+        return database.submit(begin).result()
     finally:
         database.close()
 

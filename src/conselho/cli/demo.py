@@ -1,7 +1,8 @@
 """`conselho demo`: a small council of real analyses over a real git repository, through the whole path.
 
-Each analysis is a run like any other: accepted by a server, started by its worker, logged, judged and kept. What is
-wrong with the repository is said before anything is started.
+Each analysis is an agent and a councilor like any other: fired at once, and then by its schedule while a server runs;
+its runs are logged, judged and kept, and what they find is compared. What is wrong with the repository is said before
+anything is started.
 """
 
 import contextlib
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors
-from conselho.cli import options, terminal
+from conselho.cli import councilor_reports, demo_council, options, terminal
 from conselho.cli.follow import Execution
+from conselho.cli.named import Councilor
 from conselho.cli.options import Place
 
 if TYPE_CHECKING:
@@ -43,17 +45,21 @@ EXIT_INTERRUPTED = 130
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Do not leave a server running.")
 @click.option(
-    "--agent", metavar="NAME", help="Kept for work on a card with this agent CLI: the demo runs analyses only."
+    "--agent",
+    "provider",
+    metavar="NAME",
+    type=click.Choice(demo_council.AGENT_CLIS),
+    help=f"One councilor more, of this agent CLI, which only reads: {', '.join(demo_council.AGENT_CLIS)}.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the finished runs as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the finished runs and the councilors as JSON.")
 @options.place
-def command(place: Place, *, repo: str, once: bool, agent: str | None, as_json: bool) -> int:
-    """Run real analyses over a git repository and show what they found.
+def command(place: Place, *, repo: str, once: bool, provider: str | None, as_json: bool) -> int:
+    """Run real analyses over a git repository, show what they found, and let them go on on a schedule.
 
     Exit 0 if every analysis could be made, whatever it found. The data is kept in ./.demo unless said otherwise.
     """
-    if agent:
-        raise errors.Invalid(f"{agent!r} cannot be used here: the demo runs analyses only; leave --agent out")
+    if provider is not None:
+        demo_council.check_agent_cli(provider)
     root = _repository(repo)
     place = _own_place(place)
     settings = place.settings()
@@ -64,12 +70,14 @@ def command(place: Place, *, repo: str, once: bool, agent: str | None, as_json: 
     with client.writer(settings) as api:
         if not as_json:
             out.say(f"Analysing {out.foreign(str(root))}")
-        executions = _run_all(api, root, None if as_json else out)
+        councilors = _seated(api, root, provider)
+        executions = _run_all(api, councilors, None if as_json else out)
+        reports = demo_council.reports(api, councilors)
         is_left = is_ours and not once
         if as_json:
-            print(json.dumps({"repository": str(root), "executions": executions}, ensure_ascii=False), flush=True)
+            _print_json(root, executions, reports)
         else:
-            _report(executions, place, out)
+            _report(executions, reports, place, out)
         if is_ours and once:
             _stop(api, settings)
     if is_left:
@@ -97,24 +105,22 @@ def _own_place(place: Place) -> Place:
     return Place(os.path.abspath(DEFAULT_DATA_DIR), place.database_url)  # noqa: PTH100 - links are left alone
 
 
-def _run_all(api: "Api", root: Path, out: terminal.Screen | None) -> list[Execution]:
+def _seated(api: "Api", root: Path, provider: str | None) -> list[Councilor]:
     from conselho.analyses import catalog  # noqa: PLC0415
+
+    seats = [demo_council.of_analysis(analysis, root) for analysis in catalog.ALL]
+    if provider is not None:
+        seats.append(demo_council.of_agent_cli(provider, root))
+    return [demo_council.seat(api, each) for each in seats]
+
+
+def _run_all(api: "Api", councilors: list[Councilor], out: terminal.Screen | None) -> list[Execution]:
     from conselho.cli.progress import Progress  # noqa: PLC0415
-    from conselho.cli.run import passed_on  # noqa: PLC0415
 
     started: list[Execution] = []
     try:
-        for analysis in catalog.ALL:
-            body = {
-                "title": analysis.title,
-                "argv": analysis.argv(root),
-                "cwd": str(root),
-                "env": passed_on(),
-                "timeout_seconds": analysis.timeout_seconds,
-                "context": {"analysis": analysis.name},
-                "origin": "cli",
-            }
-            started.append(api.post("/executions", body))
+        for councilor in councilors:
+            started.append(demo_council.fire(api, councilor))  # noqa: PERF401 - those that began are to be known
         return Progress(api, started, out).watch()
     except KeyboardInterrupt:
         for execution in started:
@@ -125,29 +131,49 @@ def _run_all(api: "Api", root: Path, out: terminal.Screen | None) -> list[Execut
         raise
 
 
-def _report(executions: list[Execution], place: Place, out: terminal.Screen) -> None:
-    headers = ("analysis", "severity", "summary", "findings", "duration")
+def _print_json(root: Path, executions: list[Execution], reports: list[dict[str, Any]]) -> None:
+    councilors = [report["councilor"] for report in reports]
+    told = {"repository": str(root), "executions": executions, "councilors": councilors}
+    print(json.dumps(told, ensure_ascii=False), flush=True)
+
+
+def _report(executions: list[Execution], reports: list[dict[str, Any]], place: Place, out: terminal.Screen) -> None:
+    headers = ("analysis", "severity", "summary", "findings", "duration", "success", "next")
+    rows = [_row(execution, report, out) for execution, report in zip(executions, reports, strict=True)]
     out.say()
-    terminal.table(headers, [_row(execution, out) for execution in executions], out)
+    terminal.table(headers, rows, out)
     for execution in executions:
         _show_findings(execution, out)
+    worst = min(
+        range(len(executions)),
+        key=lambda each: ("error", "warning", "success").index(executions[each]["severity"] or "success"),
+    )
     conselho = _program(place)
-    worst = min(executions, key=lambda each: ("error", "warning", "success").index(each["severity"] or "success"))
-    identity = worst["id"][-terminal.SHORT_ID_LENGTH :]
     out.say()
+    out.say(f"While a server runs, each fires again: {_when(reports)}.")
     out.say("Look further:")
-    out.say(f"  {conselho} executions list")
-    out.say(f"  {conselho} executions show {identity}")
-    out.say(f"  {conselho} executions log {identity}")
+    out.say(f"  {conselho} councilors list")
+    out.say(f"  {conselho} councilors report {reports[worst]['councilor']['slug']}")
+    out.say(f"  {conselho} executions log {executions[worst]['id'][-terminal.SHORT_ID_LENGTH :]}")
 
 
-def _row(execution: Execution, out: terminal.Screen) -> list[str]:
+def _when(reports: list[dict[str, Any]]) -> str:
+    """When they fire: the analyses alike, an agent CLI seldom."""
+    first, last = (report["councilor"]["schedule"]["words"] for report in (reports[0], reports[-1]))
+    return first if first == last else f"{first}, and {terminal.one_line(reports[-1]['councilor']['title'])} {last}"
+
+
+def _row(execution: Execution, report: dict[str, Any], out: terminal.Screen) -> list[str]:
+    found = str(len(execution["findings"] or ()))
+    new = demo_council.new_findings(report, execution)
     return [
         terminal.one_line(execution["title"]),
         terminal.severity(execution["severity"], out),
         terminal.one_line(execution["summary"] or execution["error"]),
-        str(len(execution["findings"] or ())),
+        f"{found}, {new} new" if new else found,
         terminal.duration(execution["duration_seconds"]),
+        councilor_reports.share(report["success_rate"]),
+        terminal.moment(report["next_at"], out),
     ]
 
 

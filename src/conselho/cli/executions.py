@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors, ids
-from conselho.cli import options, terminal
+from conselho.cli import agent_options, named, options, terminal
 from conselho.cli.follow import Execution, Line, follow, stored
 from conselho.cli.groups import Group
+from conselho.cli.lines import Look
 from conselho.cli.options import Moment, Number, Place, Text
 from conselho.executions.states import Status
 from conselho.providers.base import KINDS
@@ -40,9 +41,10 @@ SEVERITIES = ("success", "warning", "error")
 ORIGINS = ("schedule", "card", "api", "cli", "retry", "import")
 
 _FIELDS = (
-    "status", "severity", "summary", "error", "reason", "waiting_for", "title", "agent", "provider", "model", "argv",
-    "cwd", "origin", "priority", "timeout_seconds", "idle_timeout_seconds", "exit_code", "signal", "created_at",
-    "started_at", "completed_at", "cancel_requested_at", "attempt", "retry_of", "worker", "unreachable",
+    "status", "severity", "summary", "error", "reason", "waiting_for", "title", "agent", "provider", "model", "options",
+    "argv", "cwd", "origin", "priority", "timeout_seconds", "idle_timeout_seconds", "exit_code", "signal", "created_at",
+    "started_at", "completed_at", "cancel_requested_at", "attempt", "retry_of", "continue_from", "session", "turns",
+    "input_tokens", "cached_tokens", "output_tokens", "cost_usd", "lifts_at", "worker", "unreachable",
     "log_lines", "log_bytes", "note",
 )  # fmt: skip
 
@@ -69,7 +71,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--origin", type=click.Choice(ORIGINS), help="Those that were asked for so.")
 @click.option("--agent", metavar="A", type=Text(), help="Those of this agent.")
 @click.option("--card", metavar="C", type=Text(), help="Those of this card, by its id.")
-@click.option("--councilor", metavar="C", type=Text(), help="Those of this councilor, by its id.")
+@click.option("--councilor", metavar="C", type=Text(), help="Those of this councilor.")
 @click.option(
     "--query", "q", metavar="Q", type=Text(),
     help="Those with these words in prompt, result or error: 'deploy*', '\"build failed\"'.",
@@ -85,10 +87,12 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(place: Place, *, as_json: bool, **query: Any) -> None:
     """List runs, the newest first."""
     try:
-        with _reader(place) as api, options.by_their_names():
-            page = api.get("/executions", **query)
+        reader = _reader(place)
     except errors.NotFound:
-        page = {"items": [], "next": None}  # no database yet: looking makes none
+        page: dict[str, Any] = {"items": [], "next": None}  # no database yet: looking makes none
+    else:
+        with reader as api, options.by_their_names():
+            page = api.get("/executions", **query | {"councilor": _councilor_id(api, query["councilor"])})
     if as_json:
         print(json.dumps(page, ensure_ascii=False))
         return
@@ -110,7 +114,7 @@ def list_(place: Place, *, as_json: bool, **query: Any) -> None:
 def show(place: Place, identity: str, *, as_json: bool) -> None:
     """Show all that is known of a run."""
     with _reader(place) as api:
-        execution = api.get(f"/executions/{_resolve(api, identity)}")
+        execution = api.get(f"/executions/{resolve(api, identity)}")
     if as_json:
         print(json.dumps(execution, ensure_ascii=False))
         return
@@ -134,13 +138,13 @@ def log(place: Place, identity: str, *, is_followed: bool, after: int, kinds: tu
     """Print a run's log: every line to stdout, whatever it was written to."""
     out = terminal.output()
     with _reader(place) as api:
-        identity = _resolve(api, identity)
+        identity = resolve(api, identity)
         is_live = is_followed and api.is_served
-        is_empty = True
+        is_empty, look = True, Look()
         for line in follow(api, identity, after) if is_live else stored(api, identity, after):
             is_empty = is_empty and not isinstance(line, Line)
             if isinstance(line, Line) and (not kinds or line.kind in kinds):
-                out.say(line.as_json() if as_json else _shown(line, out))
+                out.say(line.as_json() if as_json else _shown(line, look, out))
         execution = api.get(f"/executions/{identity}") if is_empty or (is_followed and not is_live) else None
         if execution and execution.get("log_purged_at"):
             messages = terminal.messages()
@@ -156,7 +160,7 @@ def log(place: Place, identity: str, *, is_followed: bool, after: int, kinds: tu
 def cancel(place: Place, identity: str, *, as_json: bool) -> None:
     """End a run and everything it started."""
     with _writer(place) as api:
-        execution = api.post(f"/executions/{_resolve(api, identity)}/cancel")
+        execution = api.post(f"/executions/{resolve(api, identity)}/cancel")
     if as_json:
         print(json.dumps(execution, ensure_ascii=False))
         return
@@ -174,7 +178,7 @@ def cancel(place: Place, identity: str, *, as_json: bool) -> None:
 def retry(place: Place, identity: str, *, is_followed: bool, as_json: bool) -> int:
     """Run the same again, as a new run."""
     with _writer(place) as api:
-        path = f"/executions/{_resolve(api, identity)}/retry"
+        path = f"/executions/{resolve(api, identity)}/retry"
         if is_followed:
             from conselho.cli import attend  # noqa: PLC0415
 
@@ -196,7 +200,7 @@ def _writer(place: Place) -> "Api":
     return client.writer(place.settings())
 
 
-def _resolve(api: "Api", text: str) -> str:
+def resolve(api: "Api", text: str) -> str:
     """The whole id of a run that is named by it or by its end. Raises: errors.NotFound, errors.Invalid."""
     wanted = text.strip().lower()
     if ids.is_id(wanted):
@@ -212,6 +216,11 @@ def _resolve(api: "Api", text: str) -> str:
     return str(found[0])
 
 
+def _councilor_id(api: "Api", name: str | None) -> str | None:
+    """The id stays with the runs of one that was demoted, its name does not. Raises: errors.NotFound."""
+    return name if name is None or ids.is_id(name) else str(named.councilor(api, name)["id"])
+
+
 def _row(execution: Execution, out: terminal.Screen) -> list[str]:
     title = execution["title"] or " ".join(execution["argv"] or ()) or execution["agent"]
     return [
@@ -224,10 +233,10 @@ def _row(execution: Execution, out: terminal.Screen) -> list[str]:
     ]
 
 
-def _shown(line: Line, out: terminal.Screen) -> str:
-    style = {"stderr": "red", "system": "dim", "warning": "yellow"}.get(line.kind)
-    # Our colour would end where the line's own does.
-    return out.paint(out.foreign(line.text), None if "\x1b" in line.text else style)
+def _shown(line: Line, look: Look, out: terminal.Screen) -> str:
+    if line.kind == "stderr":  # all of a log goes to one place here
+        return out.paint(out.foreign(line.text), None if "\x1b" in line.text else "red")
+    return look.of(line, out)
 
 
 def _print_execution(execution: Execution) -> None:
@@ -281,6 +290,11 @@ def _value(name: str, value: object, out: terminal.Screen) -> str:
             return terminal.status(str(value), out)
         case "severity":
             return terminal.severity(str(value), out)
+        case "options" if isinstance(value, dict):
+            said = terminal.one_line(agent_options.shown(value))
+            return out.paint(said, "yellow" if value.get("permission_mode") == "full" else None)
+        case "cost_usd" if isinstance(value, (int, float)):
+            return f"{value:.4f}"
         case "argv" if isinstance(value, list):
             import shlex  # noqa: PLC0415
 

@@ -32,15 +32,17 @@ class Line:
     at: str
     kind: str
     text: str
+    data: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> "Line":
         """From the server's JSON; fields this program does not know are left out."""
-        return cls(told["seq"], told["at"], told["kind"], told["text"])
+        return cls(told["seq"], told["at"], told["kind"], told["text"], told.get("data"))
 
     def as_json(self) -> str:
         """For `--json`."""
-        return json.dumps(self.__dict__, ensure_ascii=False)
+        told = self.__dict__ if self.data is not None else {k: v for k, v in self.__dict__.items() if k != "data"}
+        return json.dumps(told, ensure_ascii=False)
 
 
 def follow(api: "Api", identity: str, after: int = 0) -> Iterator[Line | Execution]:

@@ -1,4 +1,4 @@
-"""How does a command come by the agent it was told the name of?"""
+"""How does a command come by the agent, the councilor or the project that it was told the name of?"""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from conselho.cli.client import Api
 
 Agent = dict[str, Any]
+Councilor = dict[str, Any]
 
 
 def one(api: "Api", name: str) -> Agent:
@@ -20,7 +21,7 @@ def one(api: "Api", name: str) -> Agent:
 
 def path(name: str) -> str:
     """Where that agent is; what is no name would lead elsewhere. Raises: errors.NotFound."""
-    if not re.fullmatch(limits.SLUG, name, re.ASCII):
+    if not _is_name(name):
         raise errors.NotFound(absent(name))
     return f"/agents/{name}"
 
@@ -28,3 +29,29 @@ def path(name: str) -> str:
 def absent(name: str) -> str:
     """The sentence that says that there is none of that name."""
     return f"there is no agent {name[:100]!r}: see those there are with `conselho agents list`"
+
+
+def councilor(api: "Api", name: str) -> Councilor:
+    """The councilor of that slug or id. Raises: errors.NotFound."""
+    found: Councilor = api.get(councilor_path(name))
+    return found
+
+
+def councilor_path(name: str, *below: str) -> str:
+    """Where that councilor is, and what is below it. Raises: errors.NotFound."""
+    if not _is_name(name):
+        raise errors.NotFound(
+            f"there is no councilor {name[:100]!r}: see those there are with `conselho councilors list`"
+        )
+    return "/".join(("/councilors", name, *below))
+
+
+def project_path(name: str, *below: str) -> str:
+    """Where the project of that slug or id is, and what is below it. Raises: errors.NotFound."""
+    if not _is_name(name):
+        raise errors.NotFound(f"there is no project {name[:100]!r}: see those there are with `conselho projects list`")
+    return "/".join(("/projects", name, *below))
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(limits.SLUG, text, re.ASCII) is not None

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-PROVIDERS = ("command",)  # as the server knows them, without its imports: a test compares
+PROVIDERS = (
+    "claude",
+    "codex",
+    "command",
+    "gemini",
+    "opencode",
+)  # as the server knows them, without its imports: a test compares
 
 TIMEOUT_MIN = timedelta(seconds=1)
 TIMEOUT_MAX = timedelta(days=7)
@@ -38,10 +44,10 @@ _OPTIONS = {
     name: f"--{name}"
     for name in (
         "title", "emoji", "description", "provider", "prompt", "model", "cwd", "env", "concurrency", "priority",
-        "agent", "card", "councilor",
+        "agent", "card", "councilor", "continue_from",
     )
 }  # fmt: skip
-_FIELD = re.compile(rf"(?:the )?({'|'.join(_OPTIONS)})\b")
+_FIELD = re.compile(r"(?:the )?([a-z_]+(?:\.[a-z_]+)*)\b")
 
 
 @dataclass(frozen=True)
@@ -110,17 +116,21 @@ def place(command: Command) -> Command:
 
 
 @contextlib.contextmanager
-def by_their_names() -> Iterator[None]:
-    """Let a refusal that begins with a field of the API begin with its option. Raises: errors.Invalid."""
+def by_their_names(more: Mapping[str, str] = {}) -> Iterator[None]:
+    """Let a refusal that begins with a field of the API begin with its option. Raises: errors.Invalid.
+
+    `more`: options of fields that only some commands know, before those that many do.
+    """
     try:
         yield
     except errors.Invalid as error:
-        raise errors.Invalid(_named(error.sentence)) from error
+        raise errors.Invalid(_named(error.sentence, more)) from error
 
 
-def _named(sentence: str) -> str:
+def _named(sentence: str, more: Mapping[str, str]) -> str:
     found = _FIELD.match(sentence)
-    return sentence if found is None else _OPTIONS[found[1]] + sentence[found.end() :]
+    option = None if found is None else more.get(found[1], _OPTIONS.get(found[1]))
+    return sentence if found is None or option is None else option + sentence[found.end() :]
 
 
 def example(*lines: str) -> str:
@@ -182,8 +192,10 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
-    def __init__(self, least: timedelta = TIMEOUT_MIN, most: timedelta = TIMEOUT_MAX) -> None:
-        self.least, self.most = least, most
+    def __init__(
+        self, least: timedelta = TIMEOUT_MIN, most: timedelta = TIMEOUT_MAX, words: str = "1 second to 7 days"
+    ) -> None:
+        self.least, self.most, self.words = least, most, words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds within the bounds."""
@@ -193,7 +205,7 @@ class Duration(click.ParamType[float]):
         if seconds is None:
             self.fail(f"{value!r} is no duration: write 90, 90s, 5m, 2h or 7d", param, ctx)
         if not self.least.total_seconds() <= seconds <= self.most.total_seconds():
-            self.fail(f"{value} is outside 1 second to 7 days", param, ctx)
+            self.fail(f"{value} is outside {self.words}", param, ctx)
         return seconds
 
 

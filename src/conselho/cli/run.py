@@ -13,7 +13,7 @@ import click
 
 from conselho import errors
 from conselho.agents import limits
-from conselho.cli import named, options
+from conselho.cli import agent_options, named, options
 from conselho.cli.options import Duration, Number, Place, Text
 
 if TYPE_CHECKING:
@@ -36,12 +36,19 @@ _PASSED_PREFIX = "LC_"
         "conselho run --timeout 10m --exclusive --title Tests -- make test",
         "git diff | conselho run --prompt - -- wc -l",
         "conselho run --agent reviewer --prompt 'look at main.py'",
+        "conselho run --provider claude --mode plan --prompt 'Audit this repository' --cwd .",
+        "conselho run --continue 4f1c09ab --prompt 'And the tests?'",
     ),
 )
 @click.option("--agent", metavar="NAME", help="Run this agent; what else is said here wins over its definition.")
 @click.option(
     "--provider", metavar="P", type=click.Choice(options.PROVIDERS), help="How the run is spoken to (command)."
 )
+@agent_options.fields
+@click.option(
+    "--continue", "continue_from", metavar="ID", type=Text(),
+    help="Go on with the conversation of that run, which may be named by the end of its id.",
+)  # fmt: skip
 @click.option(
     "--cwd", metavar="DIR", callback=options.directory, shell_complete=options.directories,
     help="Where it runs (the agent's directory, or the current one).",
@@ -68,13 +75,19 @@ _PASSED_PREFIX = "LC_"
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)
 @options.place
 def command(place: Place, *, agent: str | None, detach: bool, as_json: bool, **asked: Any) -> int:
-    """Run ARGV through the server, print its log as it comes and exit with its code.
+    """Run ARGV, or an agent CLI, through the server, print its log as it comes and exit with its code.
 
     124: timed out. 125: lost. 126, 127: not executable, not found. 128+n: signal n. 130: cancelled, as Ctrl-C does.
     """
     settings = place.settings()
+    if agent is not None and asked["continue_from"] is not None:
+        raise errors.Invalid("--continue takes the agent of that run: leave --agent out")
+    asked["options"] = agent_options.taken(asked)
     definition = None if agent is None else defined(settings, agent)
-    return start(settings, request(definition, **asked), detach=detach, as_json=as_json)
+    body = request(definition, **asked)
+    if "continue_from" in body:
+        body["continue_from"] = _whole_id(settings, body["continue_from"])
+    return start(settings, body, detach=detach, as_json=as_json)
 
 
 def start(settings: "Settings", body: dict[str, Any], *, detach: bool = False, as_json: bool = False) -> int:
@@ -109,10 +122,11 @@ def request(
     accepted: tuple[int, ...] = (), **plain: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The body of the request. Raises: errors.Invalid."""
-    if not argv and agent is None:
-        raise errors.Invalid("say what to run, after `--`: conselho run -- make test")
-    if cwd is None and (agent is None or agent["cwd"] is None):
-        cwd = _here()
+    is_new = plain.get("continue_from") is None
+    if agent is None and is_new:
+        _refuse_nothing(argv, provider, prompt)
+    if cwd is None and is_new and (agent is None or agent["cwd"] is None):
+        cwd = here()
     good = (0,) if agent is None else agent["accepted_exit_codes"]
     body = {
         "agent": agent and agent["slug"],
@@ -120,7 +134,7 @@ def request(
         "argv": list(argv) or None,
         "prompt": read_prompt(prompt),
         "cwd": cwd,
-        "env": _environment(variables, {} if agent else passed_on()),
+        "env": _environment(variables, passed_on() if agent is None and is_new else {}),
         "accepted_exit_codes": sorted({*good, *accepted}) if accepted else None,
         "origin": "cli",
         **plain,
@@ -129,20 +143,43 @@ def request(
         refuse_unwritable("ARGV", argument)
     refuse_unwritable("--cwd", cwd or "")
     said = {name: value for name, value in body.items() if value is not None}
-    _check(said, agent or {})
+    if is_new:  # else the server alone knows what it goes on with
+        _check(said, agent or {})
     return said
+
+
+def _refuse_nothing(argv: tuple[str, ...], provider: str | None, prompt: str | None) -> None:
+    """Raises: errors.Invalid where nothing is said that could be run."""
+    if provider in {None, "command"} and not argv:
+        raise errors.Invalid("say what to run, after `--`: conselho run -- make test")
+    if provider not in {None, "command"} and prompt is None:
+        raise errors.Invalid(f"say what it is to do: conselho run --provider {provider} --prompt 'Look for mistakes'")
 
 
 def _check(said: dict[str, Any], agent: dict[str, Any]) -> None:
     """What the server would refuse, refused before there is one. Raises: errors.Invalid."""
-    from conselho.executions import request as wish  # noqa: PLC0415 - help needs none of it
+    from conselho.agents import prompts, tasks  # noqa: PLC0415 - help needs none of it
+    from conselho.executions import request as wish  # noqa: PLC0415
 
-    defined = {name: agent[name] for name in ("provider", "argv", "cwd") if agent.get(name) is not None}
-    with options.by_their_names():
-        wish.checked(wish.Request(**{"provider": "command"} | defined | said))
+    is_same = said.get("provider") in {None, agent.get("provider")}
+    names = ("provider", "argv", "cwd", "model") if is_same else ("cwd",)
+    meant = {"provider": "command"} | {name: agent[name] for name in names if agent.get(name) is not None} | said
+    with options.by_their_names(agent_options.REFUSALS):
+        meant["options"] = tasks.merged(agent.get("options") if is_same else None, said.get("options"))
+        meant["prompt"] = prompts.filled(agent.get("prompt"), said.get("prompt"))
+        wish.checked(wish.Request(**meant))
 
 
-def _here() -> str:
+def _whole_id(settings: "Settings", text: str) -> str:
+    """The id of the run that is named so. Raises: errors.NotFound, errors.Invalid."""
+    from conselho.cli import client, executions  # noqa: PLC0415
+
+    with client.reader(settings) as api:
+        return executions.resolve(api, text)
+
+
+def here() -> str:
+    """The current directory. Raises: errors.Invalid where it was removed."""
     try:
         return os.getcwd()  # noqa: PTH109 - the same
     except FileNotFoundError:

@@ -52,6 +52,9 @@ _SEQUENCE = re.compile(
     r"|[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _RESET = "\x1b[0m"
+_PROSE = frozenset(
+    {"title", "summary", "schedule", "why", "what it does", "what to do"}
+)  # columns that may go on in a next line
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def _ruled(headers: Sequence[str], rows: Sequence[Sequence[str]], of: Screen) ->
 
     ruled = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
-        ruled.add_column(header, overflow="ellipsis", no_wrap=header not in {"title", "summary"})
+        ruled.add_column(header, overflow="ellipsis", no_wrap=header not in _PROSE)
     for row in rows:
         ruled.add_row(*(Text.from_ansi(cell) for cell in row))
     console(of).print(ruled)

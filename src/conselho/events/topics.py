@@ -13,6 +13,7 @@ TOPICS = {
     "execution": "executions",
     "councilor": "councilors",
     "card": "cards",
+    "project": "projects",
     "delivery": "deliveries",
     "worker": "workers",
 }

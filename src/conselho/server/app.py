@@ -1,5 +1,6 @@
 """Which doors does the server have? The application, made from what the process holds open."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -9,14 +10,19 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from conselho.agents import routes as agents
+from conselho.council import routes as council
+from conselho.council import schedule_routes as schedules
+from conselho.council import template_routes as templates
 from conselho.events import routes as events
 from conselho.events.watchers import Watchers
 from conselho.executions import log_routes as logs
 from conselho.executions import log_stream
 from conselho.executions import routes as executions
+from conselho.legacy import doors as older_doors
 from conselho.legacy import events as councilor_events
+from conselho.projects import routes as projects
 from conselho.runtime import Runtime
-from conselho.server import contract, health, presence, problems, web
+from conselho.server import agent_clis, contract, health, overview, presence, problems, recount, web
 from conselho.server.bodies import Bodies
 from conselho.server.guard import Guard
 from conselho.server.holder import Holder
@@ -45,6 +51,7 @@ def create(
     app.state.councilor_ring = runtime.broadcast.beside(councilor_events.VIEW)
     app.state.watchers = Watchers(runtime.settings.streams_per_client_max)
     app.state.read_lines = partial(log_stream.among_events, runtime.database)
+    app.state.recount_alone = asyncio.Lock()
     app.state.worker = worker
     app.state.me = me
     app.state.stop = stop
@@ -68,9 +75,19 @@ def _doors() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}",
     )
     problems.install(app)
-    rooms = (agents.router, executions.router, logs.router, events.router)
-    older = (councilor_events.router,)
-    for router in (health.router, presence.router, web.router, *rooms, *older):
+    rooms = (
+        agents.router,
+        projects.router,
+        agent_clis.router,
+        templates.router,
+        council.router,
+        schedules.router,
+        executions.router,
+        logs.router,
+        events.router,
+    )
+    older = (councilor_events.router, older_doors.router)
+    for router in (health.router, presence.router, web.router, overview.router, recount.router, *rooms, *older):
         app.include_router(router)
     return app
 

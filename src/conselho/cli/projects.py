@@ -1,0 +1,222 @@
+"""`conselho projects`: name the directories that cards are worked on in, and see their worktrees.
+
+Looking works whether or not a server runs.
+"""
+
+import contextlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conselho import errors, names
+from conselho.cli import named, options, terminal
+from conselho.cli.groups import Group
+from conselho.cli.options import Number, Place, Slug, Text
+
+if TYPE_CHECKING:
+    from conselho.cli.client import Api
+
+Project = dict[str, Any]
+
+PAGE = 200
+BRANCH_CHARACTERS_MAX = 200
+CLEARABLE = {"title": "title", "branch": "default_branch"}
+
+_OPTIONS = {"path": "PATH", "default_branch": "--branch", "slug": "--slug"}
+_SHOWN = (
+    "slug", "title", "path", "is_repository", "default_branch", "may_use_own_commands", "version", "created_at",
+    "updated_at", "id",
+)  # fmt: skip
+
+
+@click.group(
+    "projects",
+    cls=Group,
+    short_help="Name the directories that cards are worked on in.",
+    epilog=options.example("conselho projects add ~/src/shop", "conselho projects list"),
+)
+def command() -> None:
+    """Name the directories that cards are worked on in: git repositories, or plain ones.
+
+    In a repository each card gets a worktree and a branch of its own; your checkout stays as it is.
+    """
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_NAME = click.argument("name", metavar="NAME")
+_TITLE = click.option("--title", metavar="T", type=Text(names.TITLE_CHARACTERS_MAX), help="What people call it.")
+_BRANCH = click.option(
+    "--branch", "default_branch", metavar="B", type=Text(BRANCH_CHARACTERS_MAX),
+    help="Where the branches of cards begin (found out).",
+)  # fmt: skip
+_OWN = click.option(
+    "--own-commands/--no-own-commands", "may_use_own_commands", default=None,
+    help="Whether its own files of commands win; who writes them instructs agents (no).",
+)  # fmt: skip
+
+
+@command.command(
+    "add",
+    epilog=options.example("conselho projects add", "conselho projects add ~/src/shop --slug shop --branch main"),
+)
+@click.argument("path", metavar="[PATH]", default=".", callback=options.directory, shell_complete=options.directories)
+@click.option("--slug", metavar="S", type=Slug(), help="Its name in commands (as its directory is called).")
+@_TITLE
+@_BRANCH
+@_OWN
+@_JSON
+@options.place
+def add(place: Place, path: str, *, as_json: bool, **asked: Any) -> None:
+    """Make a project of the directory PATH, or of this one."""
+    _refuse_unwritable(path)
+    with _writer(place) as api, options.by_their_names(_OPTIONS):
+        project = api.post("/projects", {"path": path} | _given(asked))
+    _say("added", project, as_json=as_json)
+
+
+@command.command("list", epilog=options.example("conselho projects list"))
+@click.option("--limit", metavar="N", type=Number(1, PAGE), default=PAGE, help=f"At most so many ({PAGE}).")
+@click.option("--after", metavar="CURSOR", type=Text(), help="Go on where a list ended.")
+@_JSON
+@options.place
+def list_(place: Place, *, limit: int, after: str | None, as_json: bool) -> None:
+    """List projects, in the order they were made."""
+    try:
+        with _reader(place) as api:
+            page = api.get("/projects", limit=limit, after=after)
+    except errors.NotFound:
+        page = {"items": [], "next": None}  # no database yet: looking makes none
+    if as_json:
+        print(json.dumps(page, ensure_ascii=False))
+        return
+    messages = terminal.messages()
+    if not page["items"]:
+        messages.say("no projects yet: try `conselho projects add` in a repository")
+        return
+    terminal.table(("slug", "title", "branch", "path"), [_row(each) for each in page["items"]], terminal.output())
+    if page["next"]:
+        messages.say(messages.paint(f"more: add --after {page['next']}", "dim"))
+
+
+@command.command(
+    "show", epilog=options.example("conselho projects show shop", "conselho projects show shop --worktrees")
+)
+@_NAME
+@click.option("--worktrees", "with_worktrees", is_flag=True, help="Show the worktrees of its cards instead.")
+@_JSON
+@options.place
+def show(place: Place, name: str, *, with_worktrees: bool, as_json: bool) -> None:
+    """Show a project."""
+    with _reader(place) as api:
+        below = ("worktrees",) if with_worktrees else ()
+        found = api.get(named.project_path(name, *below), **({"limit": PAGE} if with_worktrees else {}))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    out = terminal.output()
+    if with_worktrees:
+        _show_worktrees(found["items"], out)
+        return
+    width = max(map(len, _SHOWN))
+    for field in _SHOWN:
+        if found[field] is not None:
+            out.say(f"{field:{width}}  {_value(field, found[field], out)}")
+
+
+@command.command(
+    "set",
+    epilog=options.example(
+        "conselho projects set shop --title 'The shop' --own-commands", "conselho projects set shop --clear branch"
+    ),
+)
+@_NAME
+@_TITLE
+@click.option(
+    "--path", metavar="DIR", callback=options.directory, shell_complete=options.directories,
+    help="Where it is now; the same one is looked at again.",
+)  # fmt: skip
+@_BRANCH
+@_OWN
+@click.option(
+    "--clear", "cleared", metavar="FIELD", type=click.Choice(tuple(CLEARABLE)), multiple=True,
+    help=f"Back to the default: {', '.join(CLEARABLE)}; again for more.",
+)  # fmt: skip
+@_JSON
+@options.place
+def set_(place: Place, name: str, *, cleared: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+    """Change what is given, and nothing else."""
+    body = _given(asked)
+    for word in cleared:
+        if CLEARABLE[word] in body:
+            raise errors.Invalid(f"--{word} and --clear {word} say different things: leave one of them out")
+        body[CLEARABLE[word]] = None
+    if not body:
+        raise errors.Invalid("say what to change: `conselho projects set --help` lists it")
+    _refuse_unwritable(body.get("path", ""))
+    with _writer(place) as api, options.by_their_names(_OPTIONS | {"path": "--path"}):
+        project = api.patch(named.project_path(name), body)
+    _say("changed", project, as_json=as_json)
+
+
+@command.command("remove", epilog=options.example("conselho projects remove shop"))
+@_NAME
+@_JSON
+@options.place
+def remove(place: Place, name: str, *, as_json: bool) -> None:
+    """Forget a project that has no worktrees. Its directory stays as it is."""
+    with _writer(place) as api:
+        project = api.get(named.project_path(name))
+        with contextlib.suppress(errors.NotFound):  # an answer was lost, or somebody else was quicker: it is gone
+            api.delete(named.project_path(project["id"]))
+    _say("removed", project, as_json=as_json)
+
+
+def _reader(place: Place) -> "Api":
+    from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
+
+    return client.reader(place.settings())
+
+
+def _writer(place: Place) -> "Api":
+    from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
+
+    return client.writer(place.settings())
+
+
+def _refuse_unwritable(path: str) -> None:
+    if not names.is_storable(path):
+        raise errors.Invalid(f"PATH {os.fsencode(path)!r} is no UTF-8, and cannot be kept: rename it")
+
+
+def _given(asked: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _say(what: str, project: Project, *, as_json: bool) -> None:
+    print(json.dumps(project, ensure_ascii=False) if as_json else f"{what} {project['slug']}")
+
+
+def _row(project: Project) -> list[str]:
+    branch = (project["default_branch"] or "HEAD") if project["is_repository"] else "no repository"
+    return [
+        project["slug"],
+        terminal.one_line(project["title"]),
+        terminal.one_line(branch),
+        terminal.one_line(project["path"]),
+    ]
+
+
+def _show_worktrees(found: list[dict[str, Any]], out: terminal.Screen) -> None:
+    if not found:
+        terminal.messages().say("no worktrees: a card gets one with its first command")
+        return
+    rows = [[*(terminal.one_line(each[name]) for name in ("name", "branch", "standing", "path"))] for each in found]
+    terminal.table(("name", "branch", "standing", "path"), rows, out)
+
+
+def _value(name: str, value: Any, out: terminal.Screen) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return terminal.moment(value, out) if name.endswith("_at") else terminal.one_line(str(value))
