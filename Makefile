@@ -23,7 +23,7 @@ setup: $(INSTALLED) ## Make .venv and install the locked packages
 $(INSTALLED): requirements/dev.txt pyproject.toml scripts/setup.py
 	@$(PYTHON) scripts/setup.py $(VENV)
 
-demo: $(INSTALLED) ## Run real analyses over a repository (REPO=path, ONCE=1 ends by itself)
+demo: $(INSTALLED) ## Run real analyses over a repository (REPO=path, AGENT=claude, ONCE=1 ends by itself)
 	@$(BIN)/conselho demo --repo "$(REPO)" $(if $(ONCE),--once) $(if $(AGENT),--agent "$(AGENT)")
 
 test: $(INSTALLED) ## Run every test, on SQLite and on PostgreSQL

@@ -19,6 +19,11 @@ SHARED = {"--data-dir", "--database-url", "--help"}
 ARGUMENTS = {
     "argv": "the program and its arguments, word by word, after `--`",
     "slug": "an agent's name; of one that is there already, its id will do as well",
+    "agent": "an agent's name or id",
+    "councilor": "a councilor's name or id",
+    "name": "a project's name or id",
+    "path": "a directory, this one if none is named",
+    "finding": "the id of a finding, or its last characters (at least 4) if it is one of the last 200",
     "file": "a backup of the database",
     "identity": "the id of a run, or its last characters (at least 4) if it is one of the newest 200",
 }
@@ -203,7 +208,8 @@ def _values(kind: click.ParamType[object]) -> str:
         case options.Number():
             return f"{kind.min} to {kind.max}"
         case options.Duration():
-            return f"{kind.least.total_seconds():g} s to {kind.most.days} d"
+            longest = f"{kind.most.days} d" if kind.most.days else f"{kind.most.total_seconds():g} s"
+            return f"{kind.least.total_seconds():g} s to {longest}"
         case options.Moment():
             return "a moment, or how long ago"
         case _:
