@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from conselho.db.session import Database, Tx, brief
+from conselho.db.session import READER_THREADS, Database, Tx, brief
 from conselho.errors import Conflict
 from tests.db.conftest import add_note, read_notes
 
@@ -92,6 +93,25 @@ def test_it_sees_what_was_written_before(notes_url: str, ask: Callable[..., Any]
     with opened(notes_url) as database:
         database.submit(add_note, "a").result(PATIENCE_SECONDS)
         assert ask(database, names) == ["a"]
+
+
+def test_no_thread_waits_for_the_connection_of_a_short_read(notes_url: str) -> None:
+    """All that may read at once do, beside a short read that has the one connection there was."""
+    with opened(notes_url) as database:
+        beside = READER_THREADS if database.kind == "sqlite" else READER_THREADS - 1  # there it takes a thread
+        all_read = threading.Barrier(1 + beside)
+
+        def meet(_: Tx) -> None:
+            all_read.wait(PATIENCE_SECONDS)
+
+        @brief(lambda: True)
+        def meet_others(tx: Tx) -> list[Future[None]]:
+            others = [database.fetch(meet) for _ in range(beside)]
+            meet(tx)
+            return others
+
+        for other in database.fetch(meet_others).result(PATIENCE_SECONDS):
+            other.result(PATIENCE_SECONDS)
 
 
 def test_who_reads_in_a_loop_leaves_the_others_their_turn(notes_url: str) -> None:

@@ -21,7 +21,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from conselho.errors import Invalid, Unusable
 
@@ -81,14 +81,11 @@ class Deadline:
         return self.at is not None and time.monotonic() > self.at
 
 
-def open_engine(
-    url: str, *, read_only: bool = False, connections_max: int = 1, read_seconds_max: float = READ_SECONDS_MAX
-) -> Engine:
-    """An engine for `url`; nothing is connected yet.
+def open_engine(url: str, *, read_only: bool = False, read_seconds_max: float = READ_SECONDS_MAX) -> Engine:
+    """An engine for `url`; nothing is connected yet. Nothing is pooled: the one who connects keeps the connection.
 
     `read_only` connections refuse to write, whoever asks; no statement of theirs outlasts `read_seconds_max`
-    (on SQLite once a `Deadline`, found in the connection's `info`, is set). With `connections_max` 1 nothing is
-    pooled: the one who connects keeps the connection.
+    (on SQLite once a `Deadline`, found in the connection's `info`, is set).
 
     Raises: Invalid for a URL that is neither SQLite's nor PostgreSQL's.
     """
@@ -97,11 +94,8 @@ def open_engine(
         "hide_parameters": True,
         "query_cache_size": STATEMENTS_CACHED,
         "json_serializer": json_text,
+        "poolclass": NullPool,
     }
-    if connections_max == 1:
-        options["poolclass"] = NullPool
-    else:
-        options |= {"poolclass": QueuePool, "pool_size": connections_max, "max_overflow": 0}
     if address.get_backend_name() == "sqlite":
         return _open_sqlite(address, options, read_only=read_only)
     return _open_postgres(address, options, read_seconds_max=read_seconds_max if read_only else None)

@@ -2,7 +2,8 @@
 
 Surprising:
 - Connections are kept between reads with all that goes with them: to take one from SQLAlchemy's pool and to give it
-  back takes longer than a row by its key.
+  back takes longer than a row by its key. No thread ever waits for one: where a brief read has the last of them, it
+  opens another.
 - Where the database is a file, what is read in less time than a thread takes to wake is read where it is asked for
   (`brief`), also on the event loop. It gets two milliseconds; then it is interrupted, and begun again by a thread.
 - A read's statements all see one moment, which costs PostgreSQL two messages beside the statement's own. A query that
@@ -84,6 +85,7 @@ class Readers:
         self._seconds_max = seconds_max
         self._brief_seconds_max = brief_seconds_max
         self._now = now or (None if self._is_postgres else clock.now)
+        self._idle_max = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="conselho-reader")
         self._idle: deque[_Seat] = deque()
         self._lock = threading.Lock()
@@ -195,7 +197,7 @@ class Readers:
 
     def _take_back(self, seat: _Seat, *, sound: bool) -> None:
         with self._lock:  # else one that closes meanwhile would miss it, or close it as well
-            is_kept = sound and not self._closed
+            is_kept = sound and not self._closed and len(self._idle) < self._idle_max
             if is_kept:
                 self._idle.append(seat)
         if not is_kept:

@@ -53,9 +53,7 @@ class Database:
         database's clock: for tests that move the time.
         """
         self._writer_engine = engine.open_engine(url)
-        reader_engine = engine.open_engine(
-            url, read_only=True, connections_max=READER_THREADS, read_seconds_max=read_seconds_max
-        )
+        reader_engine = engine.open_engine(url, read_only=True, read_seconds_max=read_seconds_max)
         self.kind = reader_engine.dialect.name  # what people call it: `sqlite` or `postgresql`
         self._watch = Watch(answer_seconds_max)
         self._readers = Readers(reader_engine, self._watch, READER_THREADS, read_seconds_max, now, brief_seconds_max)
