@@ -42,8 +42,10 @@ class ConselhoError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "error"
 
-    def __init__(self, sentence: str | None = None) -> None:
+    def __init__(self, sentence: str | None = None, **members: Any) -> None:
+        """`members`: what a program is told beside the sentence, as plain JSON."""
         super().__init__(sentence or (type(self).__doc__ or "").strip())
+        self.members = members
 
     @property
     def sentence(self) -> str:

@@ -22,7 +22,10 @@ from conselho import errors
 PREFIX = "CONSELHO_"
 FILE_SUFFIX = "_FILE"
 # Set by Conselho for the runs it starts, or read by its test suite: not settings.
-NOT_SETTINGS = ("CONSELHO_EXECUTION", "CONSELHO_TEST_", "CONSELHO_CONFIG")
+NOT_SETTINGS = (
+    "CONSELHO_EXECUTION", "CONSELHO_CARD", "CONSELHO_COMMAND", "CONSELHO_BASE", "CONSELHO_CHECK", "CONSELHO_TEST_",
+    "CONSELHO_CONFIG",
+)  # fmt: skip
 DATABASES = ("sqlite:", "sqlite+pysqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")
 SOCKET_PATH_BYTES_MAX = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from conselho import errors
+from conselho.cards import settling
 from conselho.council import councilors, firing, slots
 from conselho.db import engine, keys, space
 from conselho.events import epochs, stream
@@ -30,6 +31,7 @@ Step = Callable[[], Awaitable[bool | None]]
 
 RESCUE_SECONDS = 5.0  # a third of the silence that counts as an outage
 FIRE_SECONDS = 5.0  # a schedule that another process changed unheard is found after so long; what is known, in time
+SETTLE_SECONDS = 5.0  # what a run of a card left, where its end was not heard of here
 FORGET_SECONDS = 3600.0  # keys of a week ago need no haste
 SEARCH_SECONDS = 5.0  # what another process changed is found after so long
 GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
@@ -101,6 +103,7 @@ def _loops(runtime: Runtime, worker: Worker | None, keeper: epochs.Keeper) -> li
         _repeat(beat, signals, (), stream.BEAT_SECONDS),
         _repeat(forget_keys, signals, (), FORGET_SECONDS),
         _repeat(index_next, signals, (queue.WAKE, endings.ENDED), SEARCH_SECONDS, gather_seconds=GATHER_SECONDS),
+        *_board(runtime),
         *_retention(runtime),
     ]
     if engine.is_shared(settings.url):
@@ -113,6 +116,15 @@ def _loops(runtime: Runtime, worker: Worker | None, keeper: epochs.Keeper) -> li
             _repeat(worker.renew, signals, (), settings.renew_seconds),
         ]
     return found
+
+
+def _board(runtime: Runtime) -> list[Awaitable[None]]:
+    """What becomes of cards by itself."""
+
+    async def settle() -> bool:
+        return await settling.settle_next(runtime.database)
+
+    return [_repeat(settle, runtime.signals, (endings.ENDED,), SETTLE_SECONDS)]
 
 
 def _retention(runtime: Runtime) -> list[Awaitable[None]]:

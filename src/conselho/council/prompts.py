@@ -6,6 +6,7 @@ The last paragraph asks for the one line by which a run is judged (`executions/v
 from collections.abc import Sequence
 from datetime import datetime
 
+from conselho.executions import verdict_line
 from conselho.executions.shown import moment as written
 
 _FORMATS = {
@@ -13,12 +14,6 @@ _FORMATS = {
     "detailed": "Answer in detail: what you looked at, what you found and where, and what you advise.",
     "checklist": "Answer with a checklist in Markdown: `- [x]` for what is in order, `- [ ]` for what is to be done.",
 }
-_VERDICT = """\
-End with one last line, on its own, exactly in this form:
-VERDICT: {"severity": "success|warning|error", "summary": "one sentence", "findings": [{"key": "stable-name", "title": \
-"what it is", "severity": "warning|error", "file": "path", "line": 1}]}
-`severity` is one of the three words; `findings` lists everything that is to be mended, and is [] where nothing is. \
-Give a finding the same `key` in every run, so that it is recognised."""
 
 
 def composed(
@@ -32,5 +27,5 @@ def composed(
         times = "one moment" if missed == 1 else f"{missed:,} moments"
         parts.append(f"This run catches up: {times} could not be kept, the first at {written(missed_since)}.")
     parts.append(_FORMATS[output_format])
-    parts.append(_VERDICT)
+    parts.append(verdict_line.ASKED_FOR)
     return "\n\n".join(parts)

@@ -32,6 +32,6 @@ RisingId = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only t
 NEVER_AGAIN = {"sqlite_autoincrement": True}  # a table's ids that were pruned are not given again
 
 
-def index_where(name: str, condition: str, *columns: str) -> Index:
-    """An index over the rows alone for which `condition` holds."""
-    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+def index_where(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """An index over the rows alone for which `condition` holds; `unique` among those alone."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))

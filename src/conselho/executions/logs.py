@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, insert, select, update
 
+from conselho.db.among import among
 from conselho.db.session import Tx, bulk, loose
 from conselho.executions import packing
 from conselho.executions.models import Execution, LogChunk, LogHead
@@ -61,6 +62,16 @@ _VIEW = (
     .where(Execution.id == bindparam("run_id"))
     .order_by(LogChunk.first_seq)
     .limit(bindparam("chunks"))
+)
+_LAST_SEQS = (
+    select(LogChunk.execution_id, func.max(LogChunk.first_seq).label("first_seq"))
+    .where(among(LogChunk.__table__.c.execution_id, "run_ids"))
+    .group_by(LogChunk.execution_id)
+    .subquery()
+)
+_LAST_CHUNKS = select(LogChunk.execution_id, *_CHUNK).join(
+    _LAST_SEQS,
+    and_(LogChunk.execution_id == _LAST_SEQS.c.execution_id, LogChunk.first_seq == _LAST_SEQS.c.first_seq),
 )
 
 
@@ -188,6 +199,17 @@ def view(tx: Tx, execution_id: str, after: int, limit: int) -> View | None:
         portion.take(row[2:] for row in rows)
         portion.read(tx, execution_id)
     return View(last_seq or 0, purged_at, portion.runs)
+
+
+def last_lines(tx: Tx, execution_ids: Sequence[str]) -> dict[str, NumberedLine]:
+    """The last line of each log that has any, by its execution."""
+    found: dict[str, NumberedLine] = {}
+    for execution_id, first_seq, first_at, data in tx.execute(_LAST_CHUNKS, {"run_ids": list(execution_ids)}):
+        runs = packing.unpack(first_at, data)
+        at, kind, texts, details = runs[-1]
+        seq = first_seq + sum(len(run.texts) for run in runs) - 1
+        found[execution_id] = NumberedLine(seq, at, kind, texts[-1], None if details is None else details[-1])
+    return found
 
 
 def lines_of(runs: Iterable[NumberedRun]) -> Iterator[NumberedLine]:

@@ -63,6 +63,8 @@ class Execution(Base):
             "councilor_id",
             "id",
         ),
+        # Of a card one run at a time, whoever asks for it.
+        index_where("uq_executions_card_open", "card_id IS NOT NULL AND completed_at IS NULL", "card_id", unique=True),
         Index("ix_executions_created_at_id", "created_at", "id"),
         Index("ix_executions_status_created_at_id", "status", "created_at", "id"),
         Index("ix_executions_origin_created_at_id", "origin", "created_at", "id"),
@@ -98,6 +100,7 @@ class Execution(Base):
     councilor_id: Mapped[str | None] = mapped_column(String(36))
     card_id: Mapped[str | None] = mapped_column(String(36))
     command: Mapped[str | None] = mapped_column(String(50))
+    attachments: Mapped[list[str] | None] = mapped_column(JsonValue)  # paths of files that belong to what is asked
     instance_id: Mapped[str | None] = mapped_column(String(100))
     continue_from: Mapped[str | None] = mapped_column(String(36))  # the run whose conversation it takes up
     resume: Mapped[str | None] = mapped_column(String(200))  # that run's session, None where it is begun anew

@@ -62,6 +62,7 @@ _ASKED = {
     "agent": "agent",
     "card": "card_id",
     "councilor": "councilor_id",
+    "command": "command",
 }
 _WORDS: Mapping[str, Sequence[str]] = {"status": tuple(Status), "severity": SEVERITIES, "origin": ORIGINS}
 
@@ -76,6 +77,7 @@ class Filter:
     agent: str | None = None  # its name or its id
     card: str | None = None
     councilor: str | None = None
+    command: str | None = None  # of a card
     q: str | None = None  # words of the prompt, the result and the error (`words.py`); a blank one is none
     since: datetime | None = None
     until: datetime | None = None
@@ -268,7 +270,9 @@ def _keys(
         # To the index these are just open, as is all that waits; and there are few of them.
         seen = list(tx.execute(_KEYS_OF_STATUS, {**within, "status": which.status}).scalars())
         return seen, search.having(tx, phrases, seen)
-    marks = {column: getattr(which, name) for name, column in _equal(which)}
+    marks = {
+        column: getattr(which, name) for name, column in _equal(which) if column in search.MARKED or column == "status"
+    }
     keys = search.newest(tx, phrases, marks, below=within["below"], at_least=within["at_least"], limit=within["most"])
     return keys, keys
 

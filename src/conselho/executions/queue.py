@@ -108,9 +108,12 @@ def made_before(tx: Tx, idempotency_key: str, digest: str) -> str | None:
 def retry(tx: Tx, execution_id: str, new_id: str, idempotency_key: str | None = None) -> str:
     """Enqueue a new execution with what an ended one was asked to do.
 
-    Raises: errors.NotFound; errors.Conflict while it has not ended.
+    Raises: errors.NotFound; errors.Conflict while it has not ended, and for a card's, which gets commands.
     """
-    return enqueue(tx, rows.as_request(ended(tx, execution_id, "retry")), new_id, idempotency_key)
+    row = ended(tx, execution_id, "retry")
+    if row.card_id is not None:
+        raise errors.Conflict(f"execution {execution_id} is a card's: give the card its command {row.command} again")
+    return enqueue(tx, rows.as_request(row), new_id, idempotency_key)
 
 
 @loose

@@ -56,6 +56,7 @@ class Request:
     councilor_id: str | None = None
     card_id: str | None = None
     command: str | None = None
+    attachments: tuple[str, ...] | None = None  # paths of files that belong to what is asked
     retry_of: str | None = None
     attempt: int = 1
     # As `rules.checked` made them when they were written; not again here, for one that RE2 has come to refuse does not
@@ -65,7 +66,7 @@ class Request:
     def digest(self) -> str:
         """A fingerprint of the whole wish: the same key must come with the same one."""
         wish = asdict(self)
-        for name in ("severity_rules", "options", "continue_from", "resume"):
+        for name in ("severity_rules", "options", "continue_from", "resume", "attachments"):
             if wish[name] is None:  # keys from before there were any must still fit
                 del wish[name]
         text = json.dumps(wish, sort_keys=True, default=str)

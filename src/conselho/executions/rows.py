@@ -14,6 +14,7 @@ ASKED = (
     "idle_timeout_seconds", "exclusive", "retry_on_loss", "not_before", "start_before", "agent_id", "agent",
     "model", "councilor_id", "card_id", "command", "retry_of", "attempt", "argv", "env", "env_allow",
     "accepted_exit_codes", "severity_rules", "lanes", "options", "continue_from", "resume",
+    "attachments",
 )  # fmt: skip
 MADE = ("id", "status", "rank", "fence", "created_at", "log_lines", "log_bytes")
 COLUMNS = (*ASKED, *MADE)
@@ -46,6 +47,7 @@ def _list_or_none(values: Sequence[Any] | None) -> list[Any] | None:
 _STORED: Mapping[str, Callable[[Any], Any]] = {
     "accepted_exit_codes": list,
     "argv": _list_or_none,
+    "attachments": _list_or_none,
     "env": lambda env: env or None,
     "env_allow": _list_or_none,
     "lanes": lambda lanes: [[lane.key, lane.room] for lane in lanes] or None,
@@ -104,6 +106,7 @@ def as_request(row: Row[Any]) -> Request:
         councilor_id=row.councilor_id,
         card_id=row.card_id,
         command=row.command,
+        attachments=tuple(row.attachments) if row.attachments else None,
         retry_of=row.id,
         attempt=row.attempt + 1,
         severity_rules=tuple(row.severity_rules) if row.severity_rules else None,

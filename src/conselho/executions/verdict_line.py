@@ -17,6 +17,14 @@ from typing import Any
 
 from conselho.executions.severity import Severity
 
+ASKED_FOR = """\
+End with one last line, on its own, exactly in this form:
+VERDICT: {"severity": "success|warning|error", "summary": "one sentence", "findings": [{"key": "stable-name", "title": \
+"what it is", "severity": "warning|error", "file": "path", "line": 1}]}
+`severity` is one of the three words; `findings` lists everything that is to be mended, and is [] where nothing is. \
+Give a finding the same `key` in every run, so that it is recognised."""
+"""How a prompt asks for it."""
+
 LINE_LENGTH_MAX = 256 * 1024
 """Characters of a line that is parsed: 1,000 findings of ordinary length."""
 

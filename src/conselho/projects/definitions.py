@@ -6,7 +6,8 @@ What is in its directory was looked up before, by `places.py`: a unit touches no
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, delete, update
@@ -21,6 +22,10 @@ from conselho.projects.models import Project
 from conselho.projects.places import Place
 from conselho.projects.schemas import ProjectSnapshot, ShownProject
 
+COMMANDS = ("plan", "implement", "test", "review")  # of cards, for which a project may choose agents
+CHECK_ARGUMENTS_MAX = 100
+CHECK_CHARACTERS_MAX = 1000  # of each
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -31,10 +36,17 @@ class Wish:
     title: str | None = None
     default_branch: str | None = None
     may_use_own_commands: bool = False
+    agent: str | None = None
+    agents: dict[str, str] = field(default_factory=dict)
+    check_argv: tuple[str, ...] | None = None
 
     def digest(self) -> str:
         """A fingerprint of all of it: the same key must come with the same one."""
-        return hashlib.sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode("utf-8")).hexdigest()
+        wish = dataclasses.asdict(self)
+        for name in ("agent", "agents", "check_argv"):
+            if not wish[name]:  # keys from before there were any must still fit
+                del wish[name]
+        return hashlib.sha256(json.dumps(wish, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 _INSERT = insert_if_absent(Project).returning(Project.id)
@@ -47,7 +59,9 @@ def add(tx: Tx, wish: Wish, place: Place, project_id: str, key: str | None = Non
     is taken.
     """
     slug = wish.slug if wish.slug is not None else places.slug_of(place.path)
-    _check(slug, wish.title)
+    names.check_slug(slug)
+    given = {name: getattr(wish, name) for name in _GIVEN}
+    _check(given)
     if key is not None:
         earlier = keys.said(tx, key, wish.digest())
         if earlier is not None:
@@ -59,9 +73,8 @@ def add(tx: Tx, wish: Wish, place: Place, project_id: str, key: str | None = Non
             return ProjectSnapshot.model_validate(earlier)
     as_of = events.cursor(tx)
     row = dataclasses.asdict(place) | {
-        "id": project_id, "slug": slug, "title": wish.title, "may_use_own_commands": wish.may_use_own_commands,
-        "version": 1, "created_at": tx.now, "updated_at": tx.now,
-    }  # fmt: skip
+        "id": project_id, "slug": slug, "version": 1, "created_at": tx.now, "updated_at": tx.now,
+    } | given  # fmt: skip
     if tx.execute(_INSERT, row).one_or_none() is None:
         _check_free(tx, slug, place.path)  # another process was quicker
         raise errors.Conflict(f"there is a project {slug!r} already")
@@ -83,13 +96,13 @@ def change(tx: Tx, name: str, given: dict[str, Any], place: Place | None, versio
         raise errors.NotFound(queries.absent(name))
     if version is not None and version != row.version:
         raise errors.Conflict(f"project {row.slug} is at version {row.version} by now, not {version}: look at it again")
-    after: dict[str, Any] = {each: given[each] for each in ("title", "may_use_own_commands") if each in given}
+    after: dict[str, Any] = {each: given[each] for each in _GIVEN if each in given}
     if place is not None:
         after |= dataclasses.asdict(place)
         holder = queries.at(tx, place.path)
         if holder is not None and holder.id != row.id:
             raise _taken(holder)
-    _check(row.slug, after.get("title"))
+    _check(after)
     changed = {each: value for each, value in after.items() if value != getattr(row, each)}
     if changed:
         values = changed | {"version": row.version + 1, "updated_at": tx.now}
@@ -107,9 +120,23 @@ def remove(tx: Tx, name: str) -> None:
     events.append(tx, "project.removed", data={"project_id": gone.id, "project": gone.slug})
 
 
-def _check(slug: str, title: str | None) -> None:
-    names.check_slug(slug)
-    names.check_text("title", title, names.TITLE_CHARACTERS_MAX)
+_GIVEN = ("title", "may_use_own_commands", "agent", "agents", "check_argv")
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    names.check_text("title", given.get("title"), names.TITLE_CHARACTERS_MAX)
+    for agent in (given.get("agent"), *(given.get("agents") or {}).values()):
+        if agent is not None:
+            names.check_slug(agent)  # whether it is there is looked at when it is needed
+    for word in given.get("agents") or {}:
+        if word not in COMMANDS:
+            raise errors.Invalid(f"agents: {word[:50]!r} is no command: it is one of {', '.join(COMMANDS)}")
+    check = given.get("check_argv")
+    if check is not None:
+        if not 1 <= len(check) <= CHECK_ARGUMENTS_MAX or not check[0]:
+            raise errors.Invalid(f"check_argv: a program and its arguments, at most {CHECK_ARGUMENTS_MAX}")
+        for argument in check:
+            names.check_text("check_argv", argument, CHECK_CHARACTERS_MAX)
 
 
 def _check_free(tx: Tx, slug: str, path: str) -> None:

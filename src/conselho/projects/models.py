@@ -6,7 +6,7 @@ from sqlalchemy import Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conselho.db.base import Base
-from conselho.db.types import UtcDateTime
+from conselho.db.types import JsonValue, UtcDateTime
 
 
 class Project(Base):
@@ -22,6 +22,9 @@ class Project(Base):
     is_repository: Mapped[bool] = mapped_column()
     # Its own files of commands may take the place of ours: who writes them says what agents are told.
     may_use_own_commands: Mapped[bool] = mapped_column()
+    agent: Mapped[str | None] = mapped_column(String(100))  # who is given the commands of its cards
+    agents: Mapped[dict[str, str]] = mapped_column(JsonValue, server_default="{}")  # and who some, by their name
+    check_argv: Mapped[list[str] | None] = mapped_column(JsonValue)  # its own check command, which /test runs
     version: Mapped[int] = mapped_column(Integer)  # rises with each change, for those who change what they have read
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -52,7 +52,14 @@ async def create(
     database: Store, data_dir: DataDirectory, body: NewProject, response: Response, key: IdempotencyKey = None
 ) -> ProjectSnapshot:
     """Make a project of a directory. Under an `Idempotency-Key` the same body may be sent again, for 7 days."""
-    wish = Wish(**body.model_dump() | {"may_use_own_commands": bool(body.may_use_own_commands)})
+    wish = Wish(
+        **body.model_dump()
+        | {
+            "may_use_own_commands": bool(body.may_use_own_commands),
+            "agents": body.agents or {},
+            "check_argv": None if body.check_argv is None else tuple(body.check_argv),
+        }
+    )
     earlier = None if key is None else await database.write(keys.said, key, wish.digest())
     if earlier is None:
         place = await asyncio.to_thread(places.look, wish.path, wish.default_branch, data_dir)

@@ -39,6 +39,13 @@ class NewProject(BaseModel):
             description="its own files of commands win over those built in: who writes them instructs agents (false)"
         ),
     ] = None
+    agent: Annotated[str | None, Field(description="slug of the agent that is given its cards' commands")] = None
+    agents: Annotated[
+        dict[str, str] | None, Field(description="who is given some of them: by `plan`, `implement`, `test`, `review`")
+    ] = None
+    check_argv: Annotated[
+        list[str] | None, Field(description="the project's own check command: a program and its arguments")
+    ] = None
 
 
 class ProjectChange(BaseModel):
@@ -50,13 +57,23 @@ class ProjectChange(BaseModel):
     path: Annotated[str | None, Field(description="another directory; null or the same: it is looked at again")] = None
     default_branch: Annotated[str | None, Field(description="null: found out again")] = None
     may_use_own_commands: Annotated[bool | None, Field(description="null: false")] = None
+    agent: Annotated[str | None, Field(description="slug of the agent that is given its cards' commands")] = None
+    agents: Annotated[
+        dict[str, str] | None, Field(description="who is given some of them: by `plan`, `implement`, `test`, `review`")
+    ] = None
+    check_argv: Annotated[
+        list[str] | None, Field(description="the project's own check command: a program and its arguments")
+    ] = None
     version: Annotated[int | None, Field(ge=1)] = None
 
     def given(self) -> dict[str, Any]:
         """The plain fields that were sent."""
-        sent = self.model_dump(include={"title", "may_use_own_commands"}, exclude_unset=True)
+        plain = {"title", "may_use_own_commands", "agent", "agents", "check_argv"}
+        sent = self.model_dump(include=plain, exclude_unset=True)
         if "may_use_own_commands" in sent:
             sent["may_use_own_commands"] = bool(sent["may_use_own_commands"])
+        if "agents" in sent:
+            sent["agents"] = sent["agents"] or {}
         return sent
 
     def looks_again(self) -> bool:
@@ -76,6 +93,9 @@ class ShownProject(BaseModel):
     default_branch: Annotated[str | None, Field(description="where branches of cards begin; null: at HEAD")]
     is_repository: Annotated[bool, Field(description="false: runs work in the directory itself, one at a time")]
     may_use_own_commands: bool
+    agent: Annotated[str | None, Field(description="who is given its cards' commands")]
+    agents: Annotated[dict[str, str], Field(description="who is given some of them, by the command's name")]
+    check_argv: list[str] | None
     version: int
     created_at: datetime
     updated_at: datetime

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from conselho.agents import routes as agents
+from conselho.cards import routes as cards
 from conselho.council import routes as council
 from conselho.council import schedule_routes as schedules
 from conselho.council import template_routes as templates
@@ -78,6 +79,7 @@ def _doors() -> FastAPI:
     rooms = (
         agents.router,
         projects.router,
+        cards.router,
         agent_clis.router,
         templates.router,
         council.router,

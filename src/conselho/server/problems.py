@@ -1,6 +1,7 @@
 """How does an error look over HTTP? RFC 9457 problem+json, rendered here and nowhere else."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -28,12 +29,19 @@ def install(app: FastAPI) -> None:
 def of(error: errors.ConselhoError) -> JSONResponse:
     """The answer that an error of ours is."""
     headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, errors.Unavailable) else None
-    return problem(error.status, error.code, error.sentence, headers)
+    return problem(error.status, error.code, error.sentence, headers, error.members)
 
 
-def problem(status: int, code: str, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer that says what went wrong."""
-    return JSONResponse(body(status, code, sentence), status_code=status, headers=headers, media_type=errors.PROBLEM)
+def problem(
+    status: int,
+    code: str,
+    sentence: str,
+    headers: dict[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """The answer that says what went wrong. `members`: what it says beside what all of them say."""
+    told = {**(members or {}), **body(status, code, sentence)}
+    return JSONResponse(told, status_code=status, headers=headers, media_type=errors.PROBLEM)
 
 
 def body(status: int, code: str, sentence: str) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""How is a command given, from the caller's wish to the accepted execution?
+
+Reading, git and writing take turns here: git may take its time, and no transaction waits for it. Of those who command
+one card at once the first is heard; the others, when it is their turn, are told that it has a run.
+"""
+
+import asyncio
+from pathlib import Path
+
+from conselho import errors, ids
+from conselho.cards import commands, queries, settling
+from conselho.cards.commands import Order
+from conselho.cards.turns import turn
+from conselho.db.session import Database
+from conselho.executions import queue
+
+
+async def give(database: Database, data_dir: Path, name: str, order: Order, key: str | None = None) -> str:
+    """Give a card a command; returns the id of its execution, under a key that was heard before the one of then.
+
+    Raises: errors.NotFound; errors.Invalid; errors.Conflict with why not now; errors.Unavailable.
+    """
+    card = await database.read(queries.one, name)
+    named = None if key is None else (key, order.digest(card.id))
+    if named is not None:
+        made = await database.read(queue.made_before, *named)
+        if made is not None:
+            return made
+    if card.unsettled_execution_id is not None:
+        await settling.settle(database, card.id)  # if its last run has ended just now
+    await database.read(commands.look, card.id, order)  # who cannot be heard need not wait for that
+    async with turn(card.id):
+        if named is not None:
+            made = await database.read(queue.made_before, *named)
+            if made is not None:
+                return made
+        ready = await database.read(commands.look, card.id, order)
+        try:
+            place = await asyncio.to_thread(commands.make_place, ready, data_dir)
+            request = await asyncio.to_thread(commands.compose, ready, place, data_dir)
+        except OSError as error:
+            where = ready.project.path
+            raise errors.Conflict(f"{where} cannot be worked in: {error.strerror or error}") from error
+        return await database.write(commands.begin, ready, place, request, ids.new(), named)
