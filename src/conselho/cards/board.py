@@ -213,7 +213,8 @@ def _place_before(tx: Tx, row: Row[Any], column: Column, before: str) -> int:
         if other.id == row.id:
             return int(row.position)
         asked = {"where": column, "below": other.position, "moving": row.id}
-        low: int = tx.execute(_BEFORE, asked).scalar_one() or other.position - 2 * STEP
+        found: int | None = tx.execute(_BEFORE, asked).scalar_one()
+        low = other.position - 2 * STEP if found is None else found  # 0 is a place like any other
         if other.position - low > 1:
             return int(low + (other.position - low) // 2)
         in_order = tx.execute(_IN_ORDER, {"where": column}).scalars().all()
