@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors, ids
-from conselho.cli import agent_options, named, options, terminal
-from conselho.cli.follow import Execution, Line, follow, stored
+from conselho.cli import agent_options, logs, named, options, terminal
+from conselho.cli.follow import Execution
 from conselho.cli.groups import Group
-from conselho.cli.lines import Look
 from conselho.cli.options import Moment, Number, Place, Text
 from conselho.executions.states import Status
 from conselho.providers.base import KINDS
@@ -70,7 +69,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--severity", type=click.Choice(SEVERITIES), help="Those that came out so.")
 @click.option("--origin", type=click.Choice(ORIGINS), help="Those that were asked for so.")
 @click.option("--agent", metavar="A", type=Text(), help="Those of this agent.")
-@click.option("--card", metavar="C", type=Text(), help="Those of this card, by its id.")
+@click.option("--card", metavar="C", type=Text(), help="Those of this card, by its number or id.")
 @click.option("--councilor", metavar="C", type=Text(), help="Those of this councilor.")
 @click.option(
     "--query", "q", metavar="Q", type=Text(),
@@ -92,7 +91,7 @@ def list_(place: Place, *, as_json: bool, **query: Any) -> None:
         page: dict[str, Any] = {"items": [], "next": None}  # no database yet: looking makes none
     else:
         with reader as api, options.by_their_names():
-            page = api.get("/executions", **query | {"councilor": _councilor_id(api, query["councilor"])})
+            page = api.get("/executions", **query | _ids(api, query))
     if as_json:
         print(json.dumps(page, ensure_ascii=False))
         return
@@ -136,21 +135,9 @@ def show(place: Place, identity: str, *, as_json: bool) -> None:
 @options.place
 def log(place: Place, identity: str, *, is_followed: bool, after: int, kinds: tuple[str, ...], as_json: bool) -> None:
     """Print a run's log: every line to stdout, whatever it was written to."""
-    out = terminal.output()
     with _reader(place) as api:
-        identity = resolve(api, identity)
-        is_live = is_followed and api.is_served
-        is_empty, look = True, Look()
-        for line in follow(api, identity, after) if is_live else stored(api, identity, after):
-            is_empty = is_empty and not isinstance(line, Line)
-            if isinstance(line, Line) and (not kinds or line.kind in kinds):
-                out.say(line.as_json() if as_json else _shown(line, look, out))
-        execution = api.get(f"/executions/{identity}") if is_empty or (is_followed and not is_live) else None
-        if execution and execution.get("log_purged_at"):
-            messages = terminal.messages()
-            messages.say(_purged(execution, messages))
-        if execution and is_followed and not is_live and execution["completed_at"] is None:
-            raise errors.Unavailable("no server is running, so the log does not go on: start one with `conselho serve`")
+        whole = resolve(api, identity)
+        logs.print_log(api, whole, is_followed=is_followed, as_json=as_json, after=after, kinds=kinds)
 
 
 @command.command("cancel", epilog=options.example("conselho executions cancel 4f1c09ab"))
@@ -216,9 +203,16 @@ def resolve(api: "Api", text: str) -> str:
     return str(found[0])
 
 
-def _councilor_id(api: "Api", name: str | None) -> str | None:
-    """The id stays with the runs of one that was demoted, its name does not. Raises: errors.NotFound."""
-    return name if name is None or ids.is_id(name) else str(named.councilor(api, name)["id"])
+def _ids(api: "Api", query: dict[str, Any]) -> dict[str, Any]:
+    """What runs are kept with: a councilor's id stays with those of one that was demoted, its name does not.
+
+    Raises: errors.NotFound.
+    """
+    card, councilor = query["card"], query["councilor"]
+    return {
+        "card": card if card is None or ids.is_id(card) else named.card(api, card)["id"],
+        "councilor": councilor if councilor is None or ids.is_id(councilor) else named.councilor(api, councilor)["id"],
+    }
 
 
 def _row(execution: Execution, out: terminal.Screen) -> list[str]:
@@ -233,12 +227,6 @@ def _row(execution: Execution, out: terminal.Screen) -> list[str]:
     ]
 
 
-def _shown(line: Line, look: Look, out: terminal.Screen) -> str:
-    if line.kind == "stderr":  # all of a log goes to one place here
-        return out.paint(out.foreign(line.text), None if "\x1b" in line.text else "red")
-    return look.of(line, out)
-
-
 def _print_execution(execution: Execution) -> None:
     out = terminal.output()
     width = max(map(len, _FIELDS))
@@ -251,17 +239,11 @@ def _print_execution(execution: Execution) -> None:
             continue
         out.say(f"{name:{width}}  {_value(name, value, out)}")
     if execution.get("log_purged_at"):
-        out.say(f"{'log':{width}}  {_purged(execution, out)}")
+        out.say(f"{'log':{width}}  {logs.purged(execution, out)}")
     _print_evidence(execution.get("evidence"), width, out)
     _print_result(execution["result"], out)
     for finding in execution.get("findings") or ():
         out.say(f"{'finding':{width}}  {terminal.finding(finding, out)}")
-
-
-def _purged(execution: Execution, out: terminal.Screen) -> str:
-    """That there was a log, and why there is none any more."""
-    lines = f"{execution['log_lines']:,} line{'' if execution['log_lines'] == 1 else 's'}"
-    return f"its log of {lines} was removed for its age ({terminal.moment(execution['log_purged_at'], out)})"
 
 
 def _print_evidence(evidence: dict[str, Any] | None, width: int, out: terminal.Screen) -> None:

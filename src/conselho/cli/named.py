@@ -1,9 +1,9 @@
-"""How does a command come by the agent, the councilor or the project that it was told the name of?"""
+"""How does a command come by the agent, the councilor, the project or the card that it was told the name of?"""
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from conselho import errors
+from conselho import errors, ids
 from conselho.agents import limits
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Agent = dict[str, Any]
 Councilor = dict[str, Any]
+Card = dict[str, Any]
 
 
 def one(api: "Api", name: str) -> Agent:
@@ -51,6 +52,19 @@ def project_path(name: str, *below: str) -> str:
     if not _is_name(name):
         raise errors.NotFound(f"there is no project {name[:100]!r}: see those there are with `conselho projects list`")
     return "/".join(("/projects", name, *below))
+
+
+def card(api: "Api", name: str) -> Card:
+    """The card of that number or id. Raises: errors.NotFound."""
+    found: Card = api.get(card_path(name))
+    return found
+
+
+def card_path(name: str, *below: str) -> str:
+    """Where the card of that number or id is, and what is below it. Raises: errors.NotFound."""
+    if not (re.fullmatch(r"[0-9]{1,10}", name) or ids.is_id(name)):
+        raise errors.NotFound(f"there is no card {name[:50]!r}: see those there are with `conselho cards list`")
+    return "/".join(("/cards", name, *below))
 
 
 def _is_name(text: str) -> bool:

@@ -96,7 +96,7 @@ def start(settings: "Settings", body: dict[str, Any], *, detach: bool = False, a
 
     with client.writer(settings) as api:
         if detach:
-            _print_detached(api.post("/executions", body), as_json)
+            print_detached(api.post("/executions", body), as_json)
             return 0
         return attend.Attendance(api, as_json=as_json).stay(lambda: api.post("/executions", body))
 
@@ -186,19 +186,19 @@ def here() -> str:
         raise errors.Invalid("the current directory was removed: go to another or give --cwd") from None
 
 
-def read_prompt(given: str | None) -> str | None:
+def read_prompt(given: str | None, option: str = "--prompt", bytes_max: int = limits.PROMPT_BYTES_MAX) -> str | None:
     """The text itself, or for `-` what stands on stdin. Raises: errors.Invalid."""
     if given != "-":
         text = given
     else:
         # One byte more than is allowed is enough to refuse: stdin may never end.
-        data = sys.stdin.buffer.read(limits.PROMPT_BYTES_MAX + 1)
-        text = data.decode("utf-8", "surrogateescape") if len(data) <= limits.PROMPT_BYTES_MAX else "-" * len(data)
+        data = sys.stdin.buffer.read(bytes_max + 1)
+        text = data.decode("utf-8", "surrogateescape") if len(data) <= bytes_max else "-" * len(data)
     if text is None:
         return None
-    if len(text.encode("utf-8", "surrogateescape")) > limits.PROMPT_BYTES_MAX:
-        raise errors.Invalid(f"--prompt is over {limits.PROMPT_BYTES_MAX // 1024} KiB: put it in a file and name that")
-    refuse_unwritable("--prompt", text)
+    if len(text.encode("utf-8", "surrogateescape")) > bytes_max:
+        raise errors.Invalid(f"{option} is over {bytes_max // 1024} KiB: put it in a file and name that")
+    refuse_unwritable(option, text)
     return text
 
 
@@ -231,7 +231,8 @@ def refuse_unwritable(option: str, text: str) -> None:
         )
 
 
-def _print_detached(execution: dict[str, Any], as_json: bool) -> None:
+def print_detached(execution: dict[str, Any], as_json: bool) -> None:
+    """Say that it was accepted, with its id as the last word."""
     if as_json:
         print(json.dumps(execution, ensure_ascii=False))
         return

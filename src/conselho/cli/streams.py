@@ -26,7 +26,7 @@ MESSAGES = "standard error"
 _LAST = 2  # the highest descriptor of the three
 _TO_ASCII = "conselho.ascii"
 # One letter for one, so that columns stay columns.
-_ASCII = str.maketrans("✓▲✗·…⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "+!x-~|/-\\|/-\\|/")
+_ASCII = str.maketrans("✓▲✗·…−⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "+!x-~-|/-\\|/-\\|/")
 
 
 class Unwritable(errors.ConselhoError):
