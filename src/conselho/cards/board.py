@@ -8,6 +8,7 @@ told how it is now.
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -106,7 +107,8 @@ def move(tx: Tx, name: str, column: Column, version: int | None = None, before: 
         if column not in columns.allowed_moves(Column(row.column), is_active=active is not None):
             raise refused(tx, row, _why_not(row, column, active))
         if active is not None:
-            endings.request_cancel(tx, active.id)
+            with suppress(errors.Conflict):  # it has ended meanwhile
+                endings.request_cancel(tx, active.id)
     elif before is None:
         return str(row.id)  # it is there
     place(tx, row, column, before)
