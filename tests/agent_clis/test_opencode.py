@@ -107,9 +107,6 @@ def test_a_plan_only_reads_whatever_the_project_says(house: CliHouse) -> None:
     (house.repo / "AGENTS.md").write_text("Be brief here.")
     own = {"permission": {"*": "allow"}, "agent": {"conselho": {"permission": {"bash": "allow"}}}}
     write(house.repo / "opencode.json", own | {"mcp": {"x": {"type": "local", "command": ["touch", "taken"]}}})
-    plugin = house.repo / ".opencode" / "plugin" / "taking.js"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text("export const Taking = async ({ $ }) => { await $`touch taken`; return {} }")
     turns = [
         call("read", filePath=str(house.repo / "README.md")),
         shell("touch taken"),
@@ -125,6 +122,26 @@ def test_a_plan_only_reads_whatever_the_project_says(house: CliHouse) -> None:
     assert len(texts(lines, "warning")) == 3
     assert any("A small project." in text for text in texts(lines, "tool_result"))
     assert "Be brief here." in json.dumps(model.turns()[0]["body"])
+
+
+def test_code_of_the_project_runs_only_where_it_is_trusted(house: CliHouse) -> None:
+    plugin = house.repo / ".opencode" / "plugin" / "taking.js"
+    plugin.parent.mkdir(parents=True)
+    taken = house.scratch / "taken"
+    plugin.write_text(f'import {{ writeFileSync }} from "fs"; writeFileSync("{taken}", ""); export default {{}}')
+    (house.repo / "deep" / ".git").mkdir(parents=True)  # no repository, and no end of the way up
+    server, model = house.serve(), house.model([{"say": "Done"}, {"say": "Done"}])
+    for mode, place in (("plan", house.repo), ("edit", house.repo / "deep")):
+        shown = server.end_of(ask(house, server, model, cwd=str(place), options={"permission_mode": mode}))
+        assert (shown["status"], shown["reason"]) == ("failed", "permission_needed"), shown
+        assert str(plugin) in shown["error"]
+    assert not taken.exists()
+    assert model.requests() == []
+    # That variable keeps it from fetching what plugins are made with, and from no plugin.
+    trusting = {"options": {"permission_mode": "full"}, "env": {"OPENCODE_DISABLE_PROJECT_CONFIG": "1"}}
+    shown = server.end_of(ask(house, server, model, **trusting))
+    assert shown["status"] == "succeeded", shown
+    assert taken.exists(), "what is refused is no idle fear"
 
 
 def test_full_is_told_and_asks_nothing(house: CliHouse) -> None:

@@ -1,6 +1,7 @@
 """How OpenCode is started: argv, environment, stdin and rules, and what is refused."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from conselho import errors
 from conselho.providers import options
 from conselho.providers.base import Invocation, Task
+from conselho.worker import premises
 from tests.providers.opencode_runs import opencode
 
 
@@ -55,11 +57,39 @@ def test_by_default_it_only_reads_and_is_quiet() -> None:
 
 def test_an_edit_may_change_files_and_run_checks() -> None:
     found = rules({"permission_mode": "edit"})
-    assert found["edit"] == {"*": "allow", ".git/*": "deny"}
+    assert next(iter(found["edit"].items())) == ("*", "allow")
+    assert found["edit"][".git/*"] == found["edit"][".opencode/*"] == found["edit"]["opencode.json*"] == "deny"
     assert next(iter(found["bash"].items())) == ("*", "deny")
     assert found["bash"]["pytest *"] == found["bash"]["make test *"] == "allow"
     assert "make *" not in found["bash"], "one that deploys is no check"
     assert "ask" not in json.dumps(found), "nobody is there to be asked"
+
+
+@pytest.mark.parametrize("mode", ["plan", "edit"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".opencode/plugin/a.js", ""),
+        (".opencode/plugins/a.ts", ""),
+        ("opencode.json", '{"plugin": ["./a.js"]}'),
+        ("opencode.jsonc", '{"pl\\u0075gins": ["./a.js"]}'),
+        (".opencode/opencode.json", '{"plugins": ["somebody-elses"]}'),
+        (".opencode/opencode.jsonc", '{"plugin": ["somebody-elses"]}'),
+    ],
+)
+def test_a_project_with_plugins_is_a_trap(tmp_path: Path, mode: str, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    reason, sentence = premises.broken(invoked({"permission_mode": mode}), str(tmp_path), None) or ("", "")
+    assert reason == "permission_needed"
+    assert sentence.startswith(f"{path} ")
+    assert sentence.endswith("or trust the project with the mode full")
+
+
+def test_a_project_with_a_plain_configuration_is_none(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").write_text('{"$schema": "https://opencode.ai/config.json", "instructions": ["a.md"]}')
+    assert premises.broken(invoked(), str(tmp_path), None) is None
 
 
 def test_full_is_told() -> None:
@@ -67,6 +97,7 @@ def test_full_is_told() -> None:
     assert "--auto" in found.argv
     assert found.notes == ("runs with all permissions: nothing is asked (full)",)
     assert "OPENCODE_DISABLE_PROJECT_CONFIG" not in found.env
+    assert found.traps == ()
     assert rules({"permission_mode": "full"}) == {}
     assert rules({"permission_mode": "full", "denied_tools": ["bash(git push *)"]}) == {"bash": {"git push *": "deny"}}
 

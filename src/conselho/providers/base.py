@@ -5,6 +5,7 @@ it made of them. It opens nothing, starts nothing and reads no clock, so a log c
 byte after a restart and yields the same lines.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +35,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trap:
+    """Files by which a project would have the CLI run its code, whatever the mode: where one is, nothing is started."""
+
+    pattern: str  # a glob, seen from the directory of the run and from each above it
+    sentence: str  # with `{0}` for the file that was found
+    words: re.Pattern[bytes] | None = None  # only a file that has them; None is one whatever it says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """What to start. `stdin` None means nothing to read.
 
@@ -46,6 +56,8 @@ class Invocation:
     stdin: bytes | None = None
     files: Mapping[str, str] = field(default_factory=dict)  # small ones by their name in `Task.folder`; gone at the end
     notes: tuple[str, ...] = ()  # what the log says before all else: that permissions are not asked for, say
+    needed: tuple[str, ...] = ()  # files that must be there: absolute paths
+    traps: tuple[Trap, ...] = ()  # what must not
 
 
 @dataclass(frozen=True, slots=True)

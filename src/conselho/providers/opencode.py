@@ -4,10 +4,10 @@
 - Permissions are given to an agent of our own, which no configuration of the user's is likely to have; the same rules
   stand in `OPENCODE_PERMISSION`, so that sub-agents have them too, and OpenCode's own agent if ours were not found.
 - Except with `full`, the project's own configuration of OpenCode is not read: its tools and MCP servers are programs
-  that would run whatever the rules say. Its AGENTS.md is. But the files of its plugins are loaded even so (1.18.33),
-  which runs what stands outside their functions: `--pure` does not prevent that either. The user's own configuration
-  always holds: it has the models. An agent whose environment says `OPENCODE_DISABLE_PROJECT_CONFIG=0` trusts its
-  project.
+  that would run whatever the rules say. Its AGENTS.md is. But its plugins are loaded even so (1.18.33), which runs
+  what stands outside their functions: no variable, no `--pure` and no other directory to start in prevents that. So a
+  project that has any is refused (`TRAPS`). The user's own configuration always holds: it has the models. An agent
+  whose environment says `OPENCODE_DISABLE_PROJECT_CONFIG=0` trusts the rest of its project's.
 - What goes wrong is also logged to stderr: requests that are tried again, models there are none of and MCP servers that
   do not start are told nowhere else.
 - With a title of our own no model is asked for one: that would cost, and be counted nowhere.
@@ -20,7 +20,7 @@ from typing import Any
 
 from conselho import errors
 from conselho.providers import arguments, opencode_end, opencode_faults, opencode_lines, opencode_rules
-from conselho.providers.base import Conclusion, Invocation, Output, Program, Said, Task
+from conselho.providers.base import Conclusion, Invocation, Output, Program, Said, Task, Trap
 
 AGENT = "conselho"  # the name of the agent whose rules are ours
 TITLE = "Conselho"  # of the sessions
@@ -30,6 +30,25 @@ QUIET = {
     "OPENCODE_DISABLE_MODELS_FETCH": "1",
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
 }
+_UNTRUSTED = "{0} is code that OpenCode runs in every mode: remove it, or trust the project with the mode full"
+_NAMING = (
+    "{0} may name plugins, whose code OpenCode runs in every mode: take them out, "
+    "or trust the project with the mode full"
+)
+# `\\u` may spell any word in JSON. A file is taken for one that names plugins rather than read as OpenCode reads it.
+_PLUGIN = re.compile(rb"plugin|\\u")
+TRAPS = (
+    *(
+        Trap(pattern=f".opencode/{folder}/*.{ending}", sentence=_UNTRUSTED)
+        for folder in ("plugin", "plugins")
+        for ending in ("js", "ts")
+    ),
+    *(
+        Trap(pattern=f"{folder}opencode.{ending}", sentence=_NAMING, words=_PLUGIN)
+        for folder in ("", ".opencode/")
+        for ending in ("json", "jsonc")
+    ),
+)
 EXTRA_ARGUMENTS = {"--variant": True, "--pure": False}
 _MODEL = re.compile(r"[^\s/]+/\S+")
 
@@ -75,6 +94,7 @@ class OpenCode:
             stdin=(task.prompt or "").encode("utf-8"),
             files={} if options.system_prompt is None else {INSTRUCTIONS: options.system_prompt},
             notes=_notes(task),
+            traps=() if options.permission_mode == "full" else TRAPS,
         )
 
     def begin(self) -> opencode_lines.State:

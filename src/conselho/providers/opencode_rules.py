@@ -24,6 +24,8 @@ _TOOL = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*\*?)(?:\((?P<pattern>.+)\))
 
 # Keys and passwords are no business of a model: what reads them must be allowed by name.
 _READ = {EVERYTHING: "allow", "*.env": "deny", "*.env.*": "deny", "*.env.example": "allow"}
+# Hooks, plugins and what names them: they would run another time, outside all of this.
+_RUN_ELSEWHERE = (".git/*", "*/.git/*", ".opencode/*", "*/.opencode/*", "opencode.json*", "*/opencode.json*")
 _LOOK = ("glob", "grep", "list", "lsp", "todowrite", "skill")
 
 
@@ -45,7 +47,7 @@ def _of_mode(mode: str) -> Rules:
     rules: Rules = {EVERYTHING: {EVERYTHING: "deny"}, "read": dict(_READ)}
     rules |= {name: {EVERYTHING: "allow"} for name in _LOOK}
     if mode == "edit":
-        rules["edit"] = {EVERYTHING: "allow", ".git/*": "deny"}  # a hook there would run outside all of this
+        rules["edit"] = {EVERYTHING: "allow"} | dict.fromkeys(_RUN_ELSEWHERE, "deny")
         # Every command of a line is looked at; `ls *` is also `ls` alone.
         rules["bash"] = {EVERYTHING: "deny"} | {f"{check} *": "allow" for check in CHECKS + LOOKS}
     return rules

@@ -28,7 +28,7 @@ from conselho.executions.states import Status
 from conselho.providers import options, registry
 from conselho.providers.base import Invocation, Said, Task
 from conselho.settings import Settings
-from conselho.worker import environment, outcome, shim, usage
+from conselho.worker import environment, outcome, premises, shim, usage
 from conselho.worker.capture import Capture, FenceLost
 from conselho.worker.directory import SPOOL, DirectoryBusy, DirectoryUnlockable, RunDirectory, working_directory
 from conselho.worker.doorbell import Doorbell
@@ -85,6 +85,10 @@ class Run:
             return
         stored = await self._stored_before()
         spec = environment.spec(self._row, invocation, self._context.settings, stored.last_seq)
+        broken = await asyncio.to_thread(premises.broken, invocation, self._row.cwd, spec["env"].get("HOME"))
+        if broken is not None:
+            await self._finish(outcome.failed(*broken), source=Status.CLAIMED)
+            return
         try:
             with working_directory(self._row.cwd, exclusive=self._row.exclusive) as place:
                 shim_pid = await self._launch(directory, spec, invocation, place)
