@@ -28,6 +28,7 @@ _COMMANDS = (
     ("events", "events", "Print what happened, and what happens."),
     ("agents", "agents", "Define what runs under a name, and try it."),
     ("councilors", "councilors", "Give agents tasks on a schedule, and see how they stand."),
+    ("cards", "cards", "Put what is to be done on a board, and have agents do it."),
     ("projects", "projects", "Name the directories that cards are worked on in."),
     ("providers", "providers", "Show which agent CLIs can be used here."),
     ("serve", "serve", "Run the server: worker, supervisor, socket."),
