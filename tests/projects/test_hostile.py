@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conselho.projects import diffs, repositories, worktrees
+from conselho.projects import diffs, removing, repositories, worktrees
 from tests.projects.repositories import git, make_repository
 
 HOOKS = (
@@ -64,7 +64,7 @@ def work(project: Path, home: Path, witness: Path) -> None:
     assert worktrees.commit_all(project, made.path, made.branch, "work").commit is not None
     assert diffs.of_branch(project, made.branch, made.base).files_total == 2
     assert len(worktrees.listed(project, home)) == 1
-    assert worktrees.remove(project, made.path, made.branch) is None
+    assert removing.remove(project, made.path, made.branch) is None
     assert not list((witness.parent / "traces").iterdir())
 
 
@@ -110,7 +110,7 @@ def test_a_nested_repository_and_a_submodule_are_not_obeyed(tmp_path: Path, host
     (made.path / "notes.txt").write_text("work\n")
     diffs.of_worktree(outer, made.path, made.base)
     worktrees.commit_all(outer, made.path, made.branch, "work")
-    assert worktrees.remove(outer, made.path, made.branch) is not None
+    assert removing.remove(outer, made.path, made.branch) is not None
     assert not list((witness.parent / "traces").iterdir())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conselho import errors
-from conselho.projects import repositories, worktrees
+from conselho.projects import removing, repositories, worktrees
 from conselho.projects.worktrees import Worktree
 from tests.projects.repositories import git, make_dirty, make_repository, standing
 
@@ -50,7 +50,7 @@ def test_a_card_gets_a_worktree_and_a_branch_and_the_checkout_stays_as_it_was(pr
     changed = git(project, "diff", "--name-status", "-z", made.base, made.branch).split("\0")
     assert changed == ["A", "new/line\nbreak.txt", "M", "notes.txt", "D", "src/main.py", ""]
     assert commit(project, made) == worktrees.Committed(None)
-    assert worktrees.remove(project, made.path, made.branch) is None
+    assert removing.remove(project, made.path, made.branch) is None
     assert not made.path.exists()
     assert standing(project) == before
 
@@ -123,7 +123,7 @@ def test_a_worktree_with_work_in_no_commit_of_its_branch_is_kept_and_named(
     if work == "locked":
         git(project, "worktree", "lock", str(made.path))
 
-    why = worktrees.remove(project, made.path, made.branch)
+    why = removing.remove(project, made.path, made.branch)
 
     assert why is not None
     assert str(made.path) in why
@@ -133,12 +133,12 @@ def test_a_worktree_with_work_in_no_commit_of_its_branch_is_kept_and_named(
 
 def test_what_is_no_worktree_of_the_project_is_not_removed(project: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    assert worktrees.remove(project, tmp_path / "mine", "conselho/x") is not None
-    assert worktrees.remove(project, project, "main") is not None
+    assert removing.remove(project, tmp_path / "mine", "conselho/x") is not None
+    assert removing.remove(project, project, "main") is not None
     made = worktrees.add(project, home, "c1-x")
     made.path.rename(tmp_path / "elsewhere")
     made.path.symlink_to(project)
-    assert worktrees.remove(project, made.path, made.branch) is not None
+    assert removing.remove(project, made.path, made.branch) is not None
     assert (project / "notes.txt").exists()
 
 
@@ -158,7 +158,7 @@ def test_a_bare_repository_has_worktrees_too(project: Path, tmp_path: Path, home
     made = worktrees.add(bare, home, "c1-x", "main")
     (made.path / "notes.txt").write_text("work\n")
     assert commit(bare, made).commit == git(bare, "rev-parse", made.branch)
-    assert worktrees.remove(bare, made.path, made.branch) is None
+    assert removing.remove(bare, made.path, made.branch) is None
 
 
 def test_a_detached_and_a_dirty_checkout_are_described_and_not_written(project: Path, home: Path) -> None:
@@ -209,10 +209,10 @@ def test_a_submodule_is_committed_as_its_commit_and_keeps_its_worktree(tmp_path:
     moved = commit(project, made)
     assert moved.commit is not None
     assert git(project, "ls-tree", made.branch, "lib").split()[2] == git(made.path / "lib", "rev-parse", "HEAD")
-    assert "submodule" in (worktrees.remove(project, made.path, made.branch) or "")
+    assert "submodule" in (removing.remove(project, made.path, made.branch) or "")
 
     other = worktrees.add(project, home, "c2-y", "main")
-    assert worktrees.remove(project, other.path, other.branch) is None  # its submodule was never filled
+    assert removing.remove(project, other.path, other.branch) is None  # its submodule was never filled
 
 
 def test_a_nested_repository_is_left_out_and_named(project: Path, home: Path) -> None:

@@ -132,7 +132,7 @@ def _work(row: Row[Any]) -> Came:
         with turns.taken(worktree):
             if row.status == Status.SUCCEEDED:
                 made = worktrees.commit_all(project, worktree, row.branch, _message(row))
-                came = Came(made.commit, _left(made))
+                came = Came(made.head if made.head != row.base else None, _left(made))
             return dataclasses.replace(came, difference=diffs.of_worktree(project, worktree, row.base))
     except errors.ConselhoError as error:
         _log.warning("the work of card %s is not settled as it should be: %s", row.number, error.sentence)

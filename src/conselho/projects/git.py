@@ -28,7 +28,9 @@ from conselho import errors
 
 SECONDS_MAX = 120.0  # for one command; a checkout of a million files takes half of it
 OUTPUT_BYTES_MAX = 4 * 1024 * 1024  # of what is read into memory; what may be longer goes into a file
+COMPLAINT_CHARACTERS_MAX = 500  # of its last line
 NAMES_MAX = 1000  # of filters and hooks that a configuration may have
+UNREAD = "could not open directory"  # what git says of files that it then passes over
 AUTHOR = ("Conselho", "conselho@localhost")
 CHUNK_BYTES = 1 << 16
 
@@ -106,15 +108,19 @@ class Git:
         stdin: IO[bytes] | None = None,
         stdout: IO[bytes] | None = None,
         seconds: float = SECONDS_MAX,
+        grave: str | None = None,
     ) -> bytes:
         """Run one command to its end; what it printed, or nothing where that went into `stdout`.
+
+        `grave`: a complaint that makes a failure of whatever it ended with.
 
         Raises: errors.Conflict with what git said, where it ended with none of `codes`; errors.Unavailable where git
         is missing or took too long.
         """
-        code, printed, complaint = self._ended(arguments, stdin, stdout, seconds)
-        if code not in codes:
-            raise errors.Conflict(f"git {_named(arguments)} failed in {self.tree or self.directory}: {complaint}")
+        code, printed, said = self._ended(arguments, stdin, stdout, seconds)
+        if code not in codes or (grave is not None and grave in said):
+            why = said.splitlines()[-1][:COMPLAINT_CHARACTERS_MAX] if said else "it gave no reason"
+            raise errors.Conflict(f"git {_named(arguments)} failed in {self.tree or self.directory}: {why}")
         return printed
 
     def says(self, *arguments: str | bytes, seconds: float = SECONDS_MAX) -> bool:
@@ -159,7 +165,8 @@ class Git:
                     ) from late
             printed.seek(0)
             complaints.seek(0)
-            return code, printed.read(OUTPUT_BYTES_MAX), _complaint(complaints.read(OUTPUT_BYTES_MAX))
+            said = complaints.read(OUTPUT_BYTES_MAX).decode(errors="backslashreplace").strip()
+            return code, printed.read(OUTPUT_BYTES_MAX), said
 
     def _started(
         self,
@@ -224,8 +231,3 @@ def _why_not_started(directory: Path) -> str:
 
 def _named(arguments: tuple[str | bytes, ...]) -> str:
     return os.fsdecode(arguments[0])
-
-
-def _complaint(printed: bytes) -> str:
-    lines = printed.decode(errors="backslashreplace").strip().splitlines()
-    return lines[-1][:500] if lines else "it gave no reason"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conselho import errors
+from conselho.projects import git as programs
 from conselho.projects.git import Git
 
 BRANCH_CHARACTERS_MAX = 200
@@ -78,7 +79,7 @@ def is_dirty(git: Git) -> bool:
     """
     with tempfile.TemporaryFile() as listing:
         arguments = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignore-submodules=dirty")
-        git.tamed().run("status", *arguments, stdout=listing)
+        git.tamed().run("status", *arguments, stdout=listing, grave=programs.UNREAD)
         return listing.seek(0, 2) > 0
 
 

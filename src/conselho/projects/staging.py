@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from conselho import errors
 from conselho.projects import git as programs
 from conselho.projects.git import Git
 
@@ -35,7 +36,7 @@ def stage(git: Git, bytes_max: int | None = None) -> Staged:
     assert git.tree is not None  # noqa: S101 - a bare repository has nothing to be staged
     staged = Staged()
     with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as kept, tempfile.TemporaryFile() as gone:
-        git.run("ls-files", "-z", "-m", "-d", "-o", "--exclude-standard", stdout=names)
+        git.run("ls-files", "-z", "-m", "-d", "-o", "--exclude-standard", stdout=names, grave=programs.UNREAD)
         _sort(names, kept, gone, staged, _Place(git.tree), bytes_max)
         for listing, arguments in ((gone, ("--force-remove",)), (kept, ("--add", "--remove", "--replace"))):
             if listing.tell():
@@ -89,5 +90,8 @@ class _Place:
     def _status(self, name: bytes) -> os.stat_result | None:
         try:
             return os.lstat(self._tree + b"/" + name)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:  # what cannot be seen is not gone
+            where = os.fsdecode(self._tree + b"/" + name)
+            raise errors.Conflict(f"{where!a} cannot be looked at: {error.strerror}") from error

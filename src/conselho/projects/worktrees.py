@@ -1,29 +1,31 @@
 """Where does a card's agent work? In a worktree of its own, on a branch of its own.
 
-The user's checkout is never touched. Worktrees lie in the data directory, one a card. Where an agent leaves work that
-is in no commit, its worktree stays. One is found by what the repository has noted of it, never by its own `.git` file,
-which an agent may rewrite.
+The user's checkout is never touched. Worktrees lie in the data directory, one a card. One is found by what the
+repository has noted of it, never by its own `.git` file, which an agent may rewrite: that is only mended for the next
+agent. How a worktree goes is in `removing.py`.
 """
 
 import contextlib
+import dataclasses
 import re
 import shlex
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from conselho import errors
-from conselho.projects import git as programs
-from conselho.projects import repositories, staging
+from conselho.projects import repositories, staging, turns
 from conselho.projects.git import Git
 
 BRANCHES = "conselho/"
 CARD_CHARACTERS_MAX = 64
 SLUG_CHARACTERS_MAX = 40  # of a branch; a directory's name has at most 255 bytes
 NESTED_SHOWN_MAX = 20
+ASIDE = ".removed"  # beside the worktrees: where those that are being deleted lie
+LINK_BYTES_MAX = 8192  # of a `.git` file: "gitdir: " and a path
 
 _CARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*", re.ASCII)
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "BISECT_START")
@@ -39,14 +41,19 @@ class Worktree:
     branch: str
     base: str
     head: str
+    is_new: bool = field(default=False, compare=False)  # its branch was made just now
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit came to: its id, None where there was nothing to commit, and what had to be left out of it."""
+    """What a commit came to: its id, None where there was nothing to commit, and what had to be left out of it.
+
+    `head`: the last commit of the branch, whoever made it.
+    """
 
     commit: str | None
     left: tuple[str, ...] = ()  # nested repositories, which are no files of this one
+    head: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +90,20 @@ def add(project: Path, home: Path, called: str, branch_from: str | None = None) 
 
     Raises: errors.Conflict with what is in the way; errors.Unavailable.
     """
-    git, path, branch = _repository(project), _within(home, called), BRANCHES + called
+    git, path, branch = repository(project), within(home, called), BRANCHES + called
     start = _start(git, branch_from)
-    noted = _noted(git, path)
-    if noted is None or not (path / ".git").exists():
-        _register(git, path, branch, start, is_known=noted is not None)
-        noted = _noted(git, path)
-    if noted is None:
+    is_new = repositories.commit_of(git, f"refs/heads/{branch}") is None
+    found = noted(git, path) or _moved(git, path, branch)
+    if found is None or path.is_symlink() or not path.is_dir() or not any(path.iterdir()):
+        with turns.listed_alone(repositories.shared(git)):
+            _register(git, path, branch, start, is_known=found is not None)
+        found = noted(git, path)
+    if found is None:
         raise errors.Conflict(f"git made no worktree in {path}: look there")
-    _check_out(noted, path, branch)
-    head = repositories.commit_of(noted, "HEAD") or start
-    return Worktree(path, branch, git.line("merge-base", start, head) or start, head)
+    _lead_back(found)
+    _check_out(found, path, branch)
+    head = repositories.commit_of(found, "HEAD") or start
+    return Worktree(path, branch, git.line("merge-base", start, head) or start, head, is_new)
 
 
 def commit_all(project: Path, worktree: Path, branch: str, message: str) -> Committed:
@@ -106,41 +116,24 @@ def commit_all(project: Path, worktree: Path, branch: str, message: str) -> Comm
     git = noted_as(project, worktree)
     on = git.line("symbolic-ref", "--quiet", "HEAD")
     if on != f"refs/heads/{branch}":
-        raise errors.Conflict(f"{worktree} is on {on or 'no branch'}, not on {branch}: nothing was committed")
+        on = "no branch" if on is None else on.removeprefix("refs/heads/")
+        raise errors.Conflict(f"{worktree} is on {on}, not on {branch}: nothing was committed")
+    if is_under_way(git):
+        raise errors.Conflict(f"{worktree} is in the middle of a merge or the like: nothing was committed")
+    _unlock(git)
     git = git.tamed()
     nested = staging.stage(git).nested
     left = tuple(each.decode("utf-8", "replace") for each in nested[:NESTED_SHOWN_MAX])
     if git.says("diff-index", "--cached", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD"):
-        return Committed(None, left)
+        return Committed(None, left, repositories.commit_of(git, "HEAD"))
     with tempfile.TemporaryFile() as text:
         text.write(message.replace("\0", "").encode("utf-8", "replace"))
         text.seek(0)
         git.run(
             "commit", "--quiet", "--no-verify", "--cleanup=verbatim", "--allow-empty-message", "-F", "-", stdin=text
         )
-    return Committed(repositories.commit_of(git, "HEAD"), left)
-
-
-def remove(project: Path, worktree: Path, branch: str) -> str | None:
-    """Remove a worktree all of whose work is on its branch, which stays. None, or why the worktree was kept.
-
-    Nobody may work there meanwhile. What is ignored goes with it.
-
-    Raises: errors.Conflict, errors.Unavailable.
-    """
-    git = _repository(project)
-    noted = _noted(git, worktree)
-    if noted is None:
-        return f"{worktree} is no worktree of {project}" if worktree.exists() else None
-    if worktree.is_symlink():
-        return f"{worktree} is a link: kept"
-    if worktree.exists():
-        why = _work_left(noted, branch)
-        if why is not None:
-            return f"{worktree} {why}: kept"
-        shutil.rmtree(worktree)
-    git.run("worktree", "remove", str(worktree))  # of one that is gone it looks at no files, and starts nothing there
-    return None
+    made = repositories.commit_of(git, "HEAD")
+    return Committed(made, left, made)
 
 
 def listed(project: Path, home: Path, after: str = "", limit: int | None = None) -> list[Listed]:
@@ -151,9 +144,9 @@ def listed(project: Path, home: Path, after: str = "", limit: int | None = None)
     Raises: errors.Unavailable where git is missing.
     """
     git, home = repositories.find(project), home.resolve()
-    noted = dict(_all_noted(git)) if git is not None else {}
-    registered = {path: entry for path, entry in noted.items() if path.parent == home}
-    there = {each for each in home.iterdir() if each.is_dir()} if home.is_dir() else set()
+    known = dict(_all_noted(git)) if git is not None else {}
+    registered = {path: entry for path, entry in known.items() if path.parent == home}
+    there = {each for each in home.iterdir() if each.is_dir() and each.name != ASIDE} if home.is_dir() else set()
     paths = [path for path in sorted(registered.keys() | there) if path.name > after]
     return [_found(path, registered.get(path)) for path in paths[:limit]]
 
@@ -165,13 +158,35 @@ def merge_line(project: Path, branch: str) -> str:
 
 def noted_as(project: Path, worktree: Path) -> Git:
     """The repository as seen from a worktree of it that is there. Raises: errors.Conflict for what is none."""
-    noted = _noted(_repository(project), worktree)
-    if noted is None or not worktree.is_dir() or worktree.is_symlink():
+    found = noted(repository(project), worktree)
+    if found is None or not worktree.is_dir() or worktree.is_symlink():
         raise errors.Conflict(f"{worktree} is no worktree of {project} (any more)")
-    return noted
+    return found
 
 
-def _repository(project: Path) -> Git:
+def noted(git: Git, path: Path) -> Git | None:
+    """The repository as seen from that worktree, None where it knows none there; the directory may be gone."""
+    return dict(_all_noted(git)).get(path.resolve())
+
+
+def is_under_way(git: Git) -> bool:
+    """Whether a worktree is in the middle of something: what its files are then is nobody's wish."""
+    return any((git.directory / each).exists() for each in _UNDER_WAY)
+
+
+def has_own_link(git: Git) -> bool:
+    """Whether the `.git` file of a worktree is the one that it was given."""
+    assert git.tree is not None  # noqa: S101 - a worktree has one
+    link = git.tree / ".git"
+    try:
+        found = link.lstat()
+        return stat.S_ISREG(found.st_mode) and found.st_size <= LINK_BYTES_MAX and link.read_bytes() == _link(git)
+    except OSError:
+        return False
+
+
+def repository(project: Path) -> Git:
+    """The project's repository. Raises: errors.Conflict where there is none that git can read; errors.Unavailable."""
     git = repositories.find(project)
     if git is None:
         raise errors.Conflict(f"{project} is no git repository (any more): its cards run in place")
@@ -179,8 +194,9 @@ def _repository(project: Path) -> Git:
     return git
 
 
-def _within(home: Path, called: str) -> Path:
-    if "/" in called or called.startswith(".") or not called.isprintable():
+def within(home: Path, called: str) -> Path:
+    """Where the worktree of that name lies. Raises: errors.Invalid for what leads elsewhere."""
+    if not called or "/" in called or called.startswith(".") or not called.isprintable():
         raise errors.Invalid(f"{called[:60]!r} is no name of a worktree")
     return home.resolve() / called
 
@@ -206,56 +222,55 @@ def _register(git: Git, path: Path, branch: str, start: str, *, is_known: bool) 
     git.run("worktree", "add", "--quiet", "--no-checkout", *named)
 
 
+def _moved(git: Git, path: Path, branch: str) -> Git | None:
+    """A worktree that was moved here, with the data directory: its notes are told where it is now."""
+    for _, known in _all_noted(git):
+        here = dataclasses.replace(known, tree=path)
+        if known.tree is not None or path.is_symlink() or not has_own_link(here):
+            continue
+        if here.line("symbolic-ref", "--quiet", "HEAD") == f"refs/heads/{branch}":
+            (here.directory / "gitdir").write_bytes(bytes(path / ".git") + b"\n")
+            return here
+    return None
+
+
 def _check_out(git: Git, path: Path, branch: str) -> None:
     """Bring the files of a worktree there that has never had them all: its index is written last."""
+    _unlock(git)
     if (git.directory / "index").exists():
         return
-    (git.directory / "index.lock").unlink(missing_ok=True)  # of a git that was killed on its way
     if git.line("symbolic-ref", "--quiet", "HEAD") != f"refs/heads/{branch}":
         raise errors.Conflict(f"{path} is not on {branch}: look what it is, and move it away")
     git.tamed().run("reset", "--quiet", "--hard", "HEAD")
 
 
-def _work_left(git: Git, branch: str) -> str | None:
-    if (git.directory / "locked").exists():
-        return "is locked"
-    if any((git.directory / each).exists() for each in _UNDER_WAY):
-        return "is in the middle of a merge or the like"
-    head = repositories.commit_of(git, "HEAD")
-    tip = repositories.commit_of(git, f"refs/heads/{branch}")
-    if head is None or tip is None or not git.says("merge-base", "--is-ancestor", head, tip):
-        return f"has commits that are not on {branch}"
-    if repositories.is_dirty(git):
-        return "has changes that are not committed"
-    if any(_submodules(git)):
-        return "has a submodule with files in it"
-    return None
+def _lead_back(git: Git) -> None:
+    """Have programs that are started in a worktree find their repository again, whatever an agent made of that."""
+    assert git.tree is not None  # noqa: S101 - it is there
+    if has_own_link(git):
+        return
+    link = git.tree / ".git"
+    if link.is_dir() and not link.is_symlink():
+        raise errors.Conflict(f"{link} is a repository of somebody's own: look what it is, and move it away")
+    link.unlink(missing_ok=True)
+    with link.open("xb") as file:
+        file.write(_link(git))
 
 
-def _submodules(git: Git) -> Iterator[Path]:
-    """Submodules that are there: what is changed in one, only its own configuration could say."""
-    assert git.tree is not None  # noqa: S101 - a worktree has one
-    if (git.directory / "modules").exists():
-        yield git.directory / "modules"
-    with tempfile.TemporaryFile() as listing:
-        git.run("ls-files", "--stage", "-z", stdout=listing)
-        for line in programs.fields(listing):
-            if line.startswith(b"160000 "):
-                directory = git.tree / line.partition(b"\t")[2].decode("utf-8", "surrogateescape")
-                with contextlib.suppress(OSError):
-                    if any(directory.iterdir()):
-                        yield directory
+def _link(git: Git) -> bytes:
+    return b"gitdir: " + bytes(git.directory) + b"\n"
+
+
+def _unlock(git: Git) -> None:
+    """Take away the lock of a git that was killed with its run; nobody works there now."""
+    (git.directory / "index.lock").unlink(missing_ok=True)
 
 
 def _found(path: Path, git: Git | None) -> Listed:
     if git is None:
         return Listed(path, None, None, "unregistered")
     branch, head = git.line("symbolic-ref", "--quiet", "--short", "HEAD"), repositories.commit_of(git, "HEAD")
-    return Listed(path, branch, head, "ready" if (path / ".git").exists() else "missing")
-
-
-def _noted(git: Git, path: Path) -> Git | None:
-    return dict(_all_noted(git)).get(path.resolve())
+    return Listed(path, branch, head, "missing" if git.tree is None else "ready")
 
 
 def _all_noted(git: Git) -> Iterator[tuple[Path, Git]]:
