@@ -98,20 +98,16 @@ def set_(place: Place, card: str, *, cleared: tuple[str, ...], as_json: bool, **
     agents = command_agents.taken(asked)
     body = _given(asked)
     for word in cleared:
-        if word in body:
+        if body.get(word) is not None:
             raise errors.Invalid(f"--{word} and --clear {word} say different things: leave one of them out")
         if not word.endswith("-agent"):
             body[word] = None
-    is_about_agents = command_agents.changed({}, agents, cleared) is not None
+    is_about_agents = command_agents.is_said(agents, cleared)
     if not body and not is_about_agents:
         raise errors.Invalid("say what to change: `conselho cards set --help` lists it")
     with writer(place) as api, options.by_their_names(_OPTIONS):
         if is_about_agents:
-            before = named.card(api, card)
-            body |= {
-                "agents": command_agents.changed(before["agents"], agents, cleared),
-                "version": before["version"],
-            }
+            body |= command_agents.merged(named.card(api, card), agents, cleared)
         changed: Card = api.patch(named.card_path(card), body)
     _say(f"changed card {changed['number']}", changed, as_json=as_json)
 

@@ -76,8 +76,8 @@ def order(command: Command) -> click.Command:
                 return 0
             code = attend.Attendance(api, as_json=as_json).stay(lambda: api.post(path, body))
             settled = _settled(api, card)
-        if settled is not None and not as_json:
-            _say(settled, command)
+            if settled is not None and not as_json:
+                _say(api, settled, command)
         return code
 
     return give
@@ -99,10 +99,12 @@ def _settled(api: "Api", name: str) -> Card | None:
         time.sleep(LOOK_SECONDS)
 
 
-def _say(card: Card, command: Command) -> None:
+def _say(api: "Api", card: Card, command: Command) -> None:
     """What has come of it."""
     messages, run = terminal.messages(), card["latest_execution"]
     found = card_views.changes(card["changes"])
+    for finding in _findings(api, run["id"]) if command.judges else ():
+        messages.say(terminal.finding(finding, messages))
     if command is Command.PLAN and run["status"] == "succeeded" and card["plan"]:
         messages.say(f"its plan is kept: `conselho cards show {card['number']}`")
     if found:
@@ -113,3 +115,7 @@ def _say(card: Card, command: Command) -> None:
         messages.say(messages.paint(terminal.one_line(card["note"]), "yellow"))
     if command is Command.REVIEW and run["status"] == "succeeded":
         card_changes.say_merge(card)
+
+
+def _findings(api: "Api", execution_id: str) -> list[dict[str, Any]]:
+    return (api.glance(f"/executions/{execution_id}") or {}).get("findings") or []

@@ -4,7 +4,7 @@ There is one agent for all commands, and there may be others for some: those are
 what is said is changed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -33,21 +33,27 @@ def taken(asked: dict[str, Any]) -> dict[str, str]:
     return {word: agent for word, agent in given.items() if agent is not None}
 
 
-def changed(before: Mapping[str, str], given: Mapping[str, str], cleared: tuple[str, ...]) -> dict[str, str] | None:
-    """All of them as they are to be, None where nothing is said of any.
-
-    Raises: errors.Invalid where one is given and cleared.
-    """
-    gone = [word for word in WORDS if f"{word}-agent" in cleared]
+def is_said(given: Mapping[str, str], cleared: Sequence[str]) -> bool:
+    """Whether anything is said of those for single commands. Raises: errors.Invalid where one is given and cleared."""
+    gone = _words(cleared)
     for word in gone:
         if word in given:
             raise errors.Invalid(f"--{word}-agent and --clear {word}-agent say different things: leave one of them out")
-    if not (given or gone):
-        return None
-    return {word: agent for word, agent in before.items() if word not in gone} | dict(given)
+    return bool(given or gone)
+
+
+def merged(before: dict[str, Any], given: Mapping[str, str], cleared: Sequence[str]) -> dict[str, Any]:
+    """All of them as they are to be, if nobody has changed them since `before` was read."""
+    gone = _words(cleared)
+    kept = {word: agent for word, agent in before["agents"].items() if word not in gone}
+    return {"agents": kept | dict(given), "version": before["version"]}
 
 
 def shown(agent: str | None, agents: Mapping[str, str]) -> str:
     """Who is given its commands, in words; empty where nobody was chosen."""
     some = ", ".join(f"/{word}: {agents[word]}" for word in WORDS if word in agents)
     return f"{agent or ''} ({some})".strip() if some else agent or ""
+
+
+def _words(cleared: Sequence[str]) -> list[str]:
+    return [word for word in WORDS if f"{word}-agent" in cleared]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors, names
-from conselho.cli import named, options, terminal
+from conselho.cli import command_agents, named, options, terminal
 from conselho.cli.groups import Group
 from conselho.cli.options import Number, Place, Slug, Text
 
@@ -22,13 +22,32 @@ Project = dict[str, Any]
 
 PAGE = 200
 BRANCH_CHARACTERS_MAX = 200
-CLEARABLE = {"title": "title", "branch": "default_branch"}
+CLEARABLE = {"title": "title", "branch": "default_branch", "check": "check_argv"} | {
+    word: word for word in command_agents.CLEARABLE
+}
 
-_OPTIONS = {"path": "PATH", "default_branch": "--branch", "slug": "--slug"}
+_OPTIONS = {
+    "path": "PATH", "default_branch": "--branch", "slug": "--slug", "agents": "--agent", "check_argv": "--check",
+}  # fmt: skip
 _SHOWN = (
-    "slug", "title", "path", "is_repository", "default_branch", "may_use_own_commands", "version", "created_at",
-    "updated_at", "id",
+    "slug", "title", "path", "is_repository", "default_branch", "may_use_own_commands", "agent", "check_argv",
+    "version", "created_at", "updated_at", "id",
 )  # fmt: skip
+
+
+def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """A command as its words, parted as a shell would."""
+    if value is None:
+        return None
+    import shlex  # noqa: PLC0415 - few commands are told one
+
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value[:60]!r}: {str(error).lower()}") from error
+    if not words:
+        raise click.BadParameter("it is empty: leave it out, or --clear check")
+    return words
 
 
 @click.group(
@@ -55,24 +74,34 @@ _OWN = click.option(
     "--own-commands/--no-own-commands", "may_use_own_commands", default=None,
     help="Whether its own files of commands win; who writes them instructs agents (no).",
 )  # fmt: skip
+_CHECK = click.option(
+    "--check", "check_argv", metavar="COMMAND", type=Text(), callback=_words,
+    help="Its own check command, say 'make check', for whoever is given /test. No shell reads it.",
+)  # fmt: skip
 
 
 @command.command(
     "add",
-    epilog=options.example("conselho projects add", "conselho projects add ~/src/shop --slug shop --branch main"),
+    epilog=options.example(
+        "conselho projects add", "conselho projects add ~/src/shop --branch main --agent claude --check 'make check'"
+    ),
 )
 @click.argument("path", metavar="[PATH]", default=".", callback=options.directory, shell_complete=options.directories)
 @click.option("--slug", metavar="S", type=Slug(), help="Its name in commands (as its directory is called).")
 @_TITLE
 @_BRANCH
 @_OWN
+@command_agents.fields
+@_CHECK
 @_JSON
 @options.place
 def add(place: Place, path: str, *, as_json: bool, **asked: Any) -> None:
     """Make a project of the directory PATH, or of this one."""
     _refuse_unwritable(path)
+    agents = command_agents.taken(asked)
+    body = {"path": path} | _given(asked) | ({"agents": agents} if agents else {})
     with _writer(place) as api, options.by_their_names(_OPTIONS):
-        project = api.post("/projects", {"path": path} | _given(asked))
+        project = api.post("/projects", body)
     _say("added", project, as_json=as_json)
 
 
@@ -121,14 +150,16 @@ def show(place: Place, name: str, *, with_worktrees: bool, as_json: bool) -> Non
         return
     width = max(map(len, _SHOWN))
     for field in _SHOWN:
-        if found[field] is not None:
-            out.say(f"{field:{width}}  {_value(field, found[field], out)}")
+        value = command_agents.shown(found["agent"], found["agents"]) if field == "agent" else found[field]
+        if value not in (None, ""):
+            out.say(f"{field:{width}}  {_value(field, value, out)}")
 
 
 @command.command(
     "set",
     epilog=options.example(
-        "conselho projects set shop --title 'The shop' --own-commands", "conselho projects set shop --clear branch"
+        "conselho projects set shop --title 'The shop' --own-commands",
+        "conselho projects set shop --review-agent claude --check 'make check' --clear branch",
     ),
 )
 @_NAME
@@ -139,6 +170,8 @@ def show(place: Place, name: str, *, with_worktrees: bool, as_json: bool) -> Non
 )  # fmt: skip
 @_BRANCH
 @_OWN
+@command_agents.fields
+@_CHECK
 @click.option(
     "--clear", "cleared", metavar="FIELD", type=click.Choice(tuple(CLEARABLE)), multiple=True,
     help=f"Back to the default: {', '.join(CLEARABLE)}; again for more.",
@@ -147,16 +180,22 @@ def show(place: Place, name: str, *, with_worktrees: bool, as_json: bool) -> Non
 @options.place
 def set_(place: Place, name: str, *, cleared: tuple[str, ...], as_json: bool, **asked: Any) -> None:
     """Change what is given, and nothing else."""
+    agents = command_agents.taken(asked)
     body = _given(asked)
     for word in cleared:
-        if CLEARABLE[word] in body:
+        if body.get(CLEARABLE[word]) is not None:
             raise errors.Invalid(f"--{word} and --clear {word} say different things: leave one of them out")
-        body[CLEARABLE[word]] = None
-    if not body:
+        if not word.endswith("-agent"):
+            body[CLEARABLE[word]] = None
+    is_about_agents = command_agents.is_said(agents, cleared)
+    if not body and not is_about_agents:
         raise errors.Invalid("say what to change: `conselho projects set --help` lists it")
     _refuse_unwritable(body.get("path", ""))
+    path = named.project_path(name)
     with _writer(place) as api, options.by_their_names(_OPTIONS | {"path": "--path"}):
-        project = api.patch(named.project_path(name), body)
+        if is_about_agents:
+            body |= command_agents.merged(api.get(path), agents, cleared)
+        project = api.patch(path, body)
     _say("changed", project, as_json=as_json)
 
 
@@ -219,4 +258,8 @@ def _show_worktrees(found: list[dict[str, Any]], out: terminal.Screen) -> None:
 def _value(name: str, value: Any, out: terminal.Screen) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        import shlex  # noqa: PLC0415 - few projects have one
+
+        return terminal.one_line(shlex.join(value))
     return terminal.moment(value, out) if name.endswith("_at") else terminal.one_line(str(value))
