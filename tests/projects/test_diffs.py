@@ -61,6 +61,22 @@ def test_committed_staged_unstaged_and_new_files_are_one_difference(project: Pat
     assert diffs.of_branch(project, card.branch, card.base) == found
 
 
+def test_a_change_in_the_very_moment_of_the_index_is_seen_even_where_the_size_stays(
+    project: Path, card: Worktree
+) -> None:
+    git(project, "config", "core.trustctime", "false")  # nobody can set it: the one thing that would give it away
+    index, moment = project / ".git" / "worktrees" / "c1-x" / "index", (1_000_000_000, 1_000_000_000)
+    notes = card.path / "notes.txt"
+    for each in card.path.rglob("*"):
+        os.utime(each, moment)
+    git(card.path, "update-index", "--refresh")
+    os.utime(index, moment)
+    notes.write_bytes(notes.read_bytes().swapcase())
+    os.utime(notes, moment)
+
+    assert [*difference(project, card)[1]] == ["notes.txt"]
+
+
 def test_what_main_did_meanwhile_is_no_change_of_the_card(project: Path, card: Worktree) -> None:
     (project / "notes.txt").write_text("by somebody else\n")
     git(project, "commit", "-q", "-a", "-m", "main goes on")

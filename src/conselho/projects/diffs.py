@@ -77,12 +77,19 @@ def of_worktree(project: Path, worktree: Path, base: str) -> Difference:
 
     Raises: errors.Conflict for what is no worktree of the project, or no commit; errors.Unavailable.
     """
-    git = worktrees.noted_as(project, worktree).tamed()
+    return of_tree(worktrees.noted_as(project, worktree).tamed(), base)
+
+
+def of_tree(git: Git, base: str) -> Difference:
+    """The same, in whatever tree of files `git` is, tamed, with the directory of its index. `base`: a commit.
+
+    Raises: errors.Conflict for what is no commit; errors.Unavailable.
+    """
     with tempfile.TemporaryDirectory(prefix="conselho-diff-") as scratch:
         apart = _apart(git, Path(scratch))
         index = git.directory / "index"
         if index.exists():
-            shutil.copyfile(index, Path(scratch) / "index")
+            shutil.copy2(index, Path(scratch) / "index")  # with its time, by which git knows what to look at again
         else:
             apart.run("read-tree", "HEAD")
         staged = staging.stage(apart, FILE_BYTES_MAX)
