@@ -18,9 +18,9 @@ import yaml
 from conselho.analyses import languages
 
 try:
-    _YamlLoader: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = yaml.CSafeLoader
+    YAML_LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = yaml.CSafeLoader
 except AttributeError:  # PyYAML was built without libyaml: the same, but slower.
-    _YamlLoader = yaml.SafeLoader
+    YAML_LOADER = yaml.SafeLoader
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def yaml_fault(data: bytes) -> Fault | None:
     """YAML 1.1, one or several documents."""
     try:
         depth = 0
-        for event in yaml.parse(data, Loader=_YamlLoader):
+        for event in yaml.parse(data, Loader=YAML_LOADER):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > YAML_DEPTH_MAX:
                 return None

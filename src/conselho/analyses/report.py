@@ -42,7 +42,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found. `key`: parts that name it, without line numbers."""
+    """One thing found. `file`: empty where it is in none; `key`: parts that name it, without line numbers."""
 
     title: str
     severity: Severity
@@ -132,7 +132,7 @@ def _entry(name: str, finding: Finding, seen: Counter[str]) -> dict[str, object]
     return {
         "title": shown(finding.title, TITLE_LENGTH_MAX),
         "severity": finding.severity,
-        "file": file if len(file) <= PATH_LENGTH_MAX else None,
+        "file": file if 0 < len(file) <= PATH_LENGTH_MAX else None,
         "line": finding.line,
         "key": _key(name, finding.key, seen),
     }

@@ -6,6 +6,7 @@ relative to the root: they may hold anything but NUL. Files are opened folder by
 links, so a repository cannot have the files of its host read.
 """
 
+import contextlib
 import os
 import stat
 from collections import Counter
@@ -88,6 +89,26 @@ def open_at(path: str) -> Repository:
     return repository
 
 
+@contextlib.contextmanager
+def folder_of(root: Path, path: bytes) -> Iterator[tuple[int, bytes]]:
+    """A descriptor of the folder that a path under the root ends in, and the name there.
+
+    Raises: OSError, also where a step on the way is a link; ValueError for a path that would lead out of the root.
+    """
+    *folders, name = path.split(b"/")
+    if any(step in (b"", b".", b"..") for step in (*folders, name)):
+        raise ValueError("a path that leaves the repository")
+    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        yield here, name
+    finally:
+        os.close(here)
+
+
 def _root(place: Path) -> Path | None:
     """Found by hand: git would look at ownership first, and at `core.worktree`."""
     return next((folder for folder in (place, *place.parents) if os.path.lexists(folder / ".git")), None)
@@ -113,16 +134,6 @@ def _tracked(repository: Repository) -> Iterator[bytes]:
 
 def _open_beneath(root: Path, path: bytes) -> int:
     """A descriptor of a file under the root. Raises: OSError, also where any step of the path is a link."""
-    *folders, name = path.split(b"/")
-    if any(step in (b"", b".", b"..") for step in (*folders, name)):
-        raise ValueError("a path that leaves the repository")
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for folder in folders:
-            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = below
+    with folder_of(root, path) as (folder, name):
         # A pipe would wait for its writer.
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
-    finally:
-        os.close(here)
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
