@@ -86,6 +86,12 @@ class CliHouse(House):
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
+    def given_up(self, server: Server, execution: str) -> dict[str, Any]:
+        """Cancel it once it tells of a try that failed; what is shown of it at its end."""
+        until(lambda: texts(server.log(execution), "warning"), "a try that failed")
+        server.cancel(execution)
+        return server.end_of(execution)
+
     def close(self) -> None:
         """End the models, and everything else of this house."""
         for model in self._models:

@@ -190,6 +190,15 @@ def test_a_refused_key_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
     assert "sign in with /login" in shown["error"]
 
 
+def test_a_run_that_was_given_up_says_that_its_key_was_refused(cli_house: CliHouse) -> None:
+    refusal = {"status": 401, "message": "invalid x-api-key", "times": "always"}
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal}])
+    shown = cli_house.given_up(server, ask(cli_house, server, model, env={"CLAUDE_CODE_MAX_RETRIES": "10"}))
+    assert (shown["status"], shown["reason"]) == ("cancelled", "cancelled"), shown
+    assert shown["error"].startswith("cancelled; tried ")
+    assert "the API refused its key (authentication_failed): run `claude`" in shown["error"]
+
+
 def test_no_key_at_all_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
     server, model = cli_house.serve(), cli_house.model([])
     shown = server.end_of(ask(cli_house, server, model, env={"ANTHROPIC_API_KEY": ""}))

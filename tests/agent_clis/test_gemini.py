@@ -202,6 +202,16 @@ def test_a_refused_key_is_told_with_how_to_sign_in(house: CliHouse) -> None:
     assert "GEMINI_API_KEY" in shown["error"]
 
 
+def test_a_run_that_was_given_up_says_what_its_api_did(house: CliHouse) -> None:
+    refusal = {"status": 503, "message": "The model is overloaded.", "times": "always"}
+    (house.home / ".gemini" / "settings.json").write_text(json.dumps(SETTINGS | {"general": {"maxAttempts": 10}}))
+    server, model = house.serve(), house.model([{"fail": refusal}])
+    shown = house.given_up(server, ask(house, server, model))
+    assert shown["status"] == "cancelled", shown
+    assert shown["error"].startswith("cancelled; tried ")
+    assert "The model is overloaded" in shown["error"]
+
+
 def test_a_limit_says_when_it_lifts(house: CliHouse) -> None:
     refusal = {"status": 429, "message": "You exceeded your current quota. Please retry in 7200.5s."}
     server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])

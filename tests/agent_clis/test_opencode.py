@@ -229,6 +229,15 @@ def test_a_refused_key_is_told_with_how_to_sign_in(house: CliHouse) -> None:
     assert len(model.turns()) == 1
 
 
+def test_a_run_that_was_given_up_says_what_its_api_did(house: CliHouse) -> None:
+    refusal = {"status": 503, "message": "The model is overloaded.", "times": "always"}
+    server, model = house.serve(), house.model([{"fail": refusal | {"headers": {"retry-after": "30"}}}])
+    shown = house.given_up(server, ask(house, server, model))
+    assert shown["status"] == "cancelled", shown
+    assert shown["error"].startswith("cancelled; tried ")
+    assert "The model is overloaded" in shown["error"]
+
+
 def test_a_model_there_is_none_of_is_told(house: CliHouse) -> None:
     server, model = house.serve(), house.model([])
     shown = server.end_of(ask(house, server, model, model="scripted/large"))

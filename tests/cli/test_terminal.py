@@ -150,3 +150,11 @@ def test_a_terminal_gets_short_ids_and_times(tty: TextIO) -> None:
     assert terminal.short_id("0193-abcdefgh", screen) == "abcdefgh"
     assert re.fullmatch(r"\d\d:\d\d:\d\d", terminal.moment(datetime.now(UTC).isoformat(), screen))
     assert re.fullmatch(r"[A-Z][a-z]{2} \d\d \d\d:\d\d", terminal.moment("2020-01-31T12:00:00Z", screen))
+
+
+def test_a_closing_line_says_of_a_run_that_was_ended_what_its_cli_was_at_a_loss_with() -> None:
+    run = {"severity": "error", "status": "timed_out", "duration_seconds": 15.0, "summary": None}
+    out = terminal.screen(pipe())
+    assert terminal.closing(run | {"error": "timed out after 15 s"}, out) == "✗ timed out after 15 s"
+    told = "timed out after 15 s; tried 3 times: its key was refused"
+    assert terminal.closing(run | {"error": told}, out) == "✗ timed out after 15 s: tried 3 times: its key was refused"

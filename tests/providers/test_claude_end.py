@@ -77,7 +77,7 @@ def test_a_session_that_is_unknown_is_not_kept() -> None:
         ("denied", "it was not allowed to use Bash (2)"),
         ("edit", "it was not allowed to use Write"),
         ("given-permission-denied", "it was not allowed to use Bash"),
-        ("asked-again", "the API had to be asked again 1 time"),
+        ("asked-again", "the API had to be asked again once"),
         ("silent", "its answer is empty"),
         ("command", "its prompt was taken for a command of the CLI: /help isn't available in this environment."),
         ("tools", None),

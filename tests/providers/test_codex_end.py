@@ -74,7 +74,7 @@ def test_a_failure_has_its_reason_and_its_sentence(name: str, exit_code: int | N
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("asked-again", "asked again, 1 times"),
+        ("asked-again", "asked again once"),
         ("empty", "without an answer"),
         ("refusals", "refused"),
     ],

@@ -121,6 +121,19 @@ def test_what_the_run_said_never_makes_a_failure_good() -> None:
     assert judge('VERDICT: {"severity": "success"}', ended="timeout").severity == "error"
 
 
+@pytest.mark.parametrize(
+    ("ended", "sentence"),
+    [
+        ("timeout", "timed out after 60 s; tried 3 times: its key was refused"),
+        ("cancelled", "cancelled; tried 3 times: its key was refused"),
+    ],
+)
+def test_a_run_that_was_ended_says_what_its_cli_was_at_a_loss_with(ended: str, sentence: str) -> None:
+    found = judge(ended=ended, conclusion=Conclusion(trouble="tried 3 times: its key was refused"))
+    assert (found.error, found.reason) == (sentence, ended)
+    assert sentence in (found.summary or "")
+
+
 def test_a_failure_that_the_cli_reported_is_believed_over_its_exit_code() -> None:
     found = judge(conclusion=Conclusion(failure="quota exceeded", reason="rate_limited"))
     assert (found.status, found.reason, found.error) == (Status.FAILED, "rate_limited", "quota exceeded")

@@ -198,9 +198,9 @@ def closing(execution: dict[str, Any], of: Screen) -> str:
     took = duration(execution["duration_seconds"])
     words = execution["status"].replace("_", " ") + (f" after {took}" if took else "")
     why = one_line(execution["error"] or execution["summary"])
-    # "timed out after 2 s" says it all; the server's sentence says the same.
-    says_more = why and not why.startswith(execution["status"].replace("_", " "))
-    return of.paint(f"{symbol} {words}", style) + (f": {why}" if says_more else "")
+    if why.startswith(execution["status"].replace("_", " ")):
+        why = why.partition("; ")[2]  # "timed out after 2 s" the server's sentence says as well
+    return of.paint(f"{symbol} {words}", style) + (f": {why}" if why else "")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], of: Screen) -> None:

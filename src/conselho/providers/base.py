@@ -92,6 +92,7 @@ class Conclusion:
     reason: str | None = None  # typed: one of REASONS
     lifts_at: datetime | None = None  # when a `rate_limited` one may be tried again, where the CLI says it
     at_least_warning: str | None = None  # why it is no plain success: a denial, say
+    trouble: str | None = None  # what it was at a loss with when it ended, as a sentence: of a run that was ended, why
     session: str | None = None
     model: str | None = None
     turns: int | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from conselho.providers.base import Conclusion, Program
 from conselho.providers.claude_state import State
 from conselho.providers.speech import storable, text_of
+from conselho.providers.trouble import times
 
 SENTENCE_CHARACTERS_MAX = 1000
 TOOLS_NAMED = 5
@@ -40,6 +41,12 @@ _BY_ENDING = {
     "blocking_limit": "context_too_long",
     "rapid_refill_breaker": "context_too_long",
 }
+_TROUBLES = {
+    "auth_failed": "the API refused its key",
+    "rate_limited": "a limit of the API was reached",
+    "budget": "the account at the API has no credit left",
+    "model_unknown": "the API has no such model",
+}
 _ADVICE = {
     "max_turns": "raise options.max_turns, or continue from here",
     "budget_exhausted": "raise options.max_cost_usd, or continue from here",
@@ -58,6 +65,7 @@ def conclusion(state: State, exit_code: int | None, program: Program) -> Conclus
         reason=reason,
         lifts_at=state.lifts_at if reason == "rate_limited" else None,
         at_least_warning=_warning(state, said) if reason is None else None,
+        trouble=_trouble(state, program),
         session=None if reason == "session_unknown" else state.session,
         model=state.model,
         turns=usage.turns,
@@ -114,6 +122,13 @@ def _sentence(words: str, advice: str | None = None) -> str:
     return line if advice is None else f"{line.rstrip('.')}: {advice}"
 
 
+def _trouble(state: State, program: Program) -> str | None:
+    reason = _BY_ERROR.get(state.trouble.words, "api_error")
+    words = _TROUBLES.get(reason, "the API did not answer as it should")
+    advice = program.sign_in if reason == "auth_failed" else None
+    return state.trouble.told(_sentence(f"{words} ({state.trouble.words or 'no reason given'})", advice))
+
+
 def _warning(state: State, said: str) -> str | None:
     """The one sentence of why it is no plain success, the gravest first."""
     if state.denied:
@@ -126,5 +141,5 @@ def _warning(state: State, said: str) -> str | None:
     if not said.strip():
         return "its answer is empty"
     if state.retries:
-        return f"the API had to be asked again {state.retries} time{'' if state.retries == 1 else 's'}"
+        return f"the API had to be asked again {times(state.retries)}"
     return None

@@ -76,6 +76,7 @@ def _system(event: dict[str, Any], at: datetime, state: State) -> Iterator[Said]
             state.retries += 1
             status = event.get("error_status") or ""
             words = f"{text_of(status)} {text_of(event.get('error'))}".strip()
+            state.trouble.add(_short(text_of(event.get("error"))))
             delay = (count_of(event.get("retry_delay_ms")) or 0) / 1000
             tries = f"{text_of(event.get('attempt'))} of {text_of(event.get('max_retries'))}"
             line = f"The API did not answer as it should ({_short(words)}): try {_short(tries)} in {delay:.1f} s"
@@ -112,6 +113,8 @@ def _assistant(event: dict[str, Any], at: datetime, state: State) -> Iterator[Sa
     error = event.get("error")
     if isinstance(error, str) and error:
         state.error = error
+    else:
+        state.trouble.end()
     outcome = event.get("local_command_outcome")
     is_own = message.get("model") == SYNTHETIC
     is_main = event.get("parent_tool_use_id") is None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from conselho.providers.speech import CALLS_MAX, Calls, amount_of, count_of
+from conselho.providers.trouble import Trouble
 
 TOOLS_NAMED = 20  # of those that were denied
 
@@ -61,6 +62,7 @@ class State:
     error: str = ""  # the CLI's own word for what its API did, as `rate_limit`
     lifts_at: datetime | None = None
     retries: int = 0
+    trouble: Trouble = field(default_factory=Trouble)  # its words are the CLI's own, as `error` is
     denied: Counter[str] = field(default_factory=Counter)
     denied_calls: set[str] = field(default_factory=set)
     refused_command: str = ""  # a prompt that was a command of the CLI, which did not do it

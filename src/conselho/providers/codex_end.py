@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from conselho.providers.base import Conclusion
 from conselho.providers.codex_state import Reading
 from conselho.providers.speech import count_of, parsed, spoken, text_of
+from conselho.providers.trouble import times
 
 SIGN_IN = "sign in: run `codex login`, or give the agent CODEX_API_KEY"
 SENTENCE_CHARACTERS_MAX = 500
@@ -64,6 +65,7 @@ def conclusion(state: Reading, exit_code: int | None) -> Conclusion:
         reason=reason,
         lifts_at=lifts_at(state.message or "", state.failed_at) if is_limited and state.failed_at else None,
         at_least_warning=None if failure else _warning(state),
+        trouble=state.trouble.told(_told(state.trouble.words or "no reason given", "api_error")[1]),
         session=state.session,
         input_tokens=count_of(state.usage.get("input_tokens")),
         output_tokens=count_of(state.usage.get("output_tokens")),
@@ -114,7 +116,7 @@ def _warning(state: Reading) -> str | None:
     if not state.is_answered:
         return "it ended without an answer"
     if state.retries:
-        return f"the model's API had to be asked again, {state.retries} times"
+        return f"the model's API had to be asked again {times(state.retries)}"
     return None
 
 

@@ -19,6 +19,7 @@ from conselho.providers.speech import count_of, parsed, spoken, text_of
 MESSAGE_CHARACTERS_MAX = 2_000  # kept of a failure
 COMPLAINT_LINES_MAX = 3
 _RETRY = "Reconnecting..."
+_WHY_AGAIN = re.compile(r"Reconnecting\.\.\. \d+/\d+ \((.*?)\)?", re.DOTALL)  # its end may have been cut off
 _COMPLAINT = re.compile(r"(?:\S*Error:|error:|Error |No prompt provided)")
 _REFUSED_CALL = "codex_core::tools::router: error="
 
@@ -65,8 +66,15 @@ def _of_stdout(line: str, at: datetime, state: Reading) -> list[Said]:
     if event is None:
         state.is_unreadable = state.is_unreadable or line.lstrip().startswith("{")
         return [Said("text", spoken(line) or ("",))]
+    if event.get("type") in ("item.started", "item.completed", "turn.completed") and not _is_complaint(event):
+        state.trouble.end()
     said = _of_event(event, at, state)
     return [Said("system", spoken(line), speaks=False)] if said is None else said
+
+
+def _is_complaint(event: dict[str, Any]) -> bool:
+    item = event.get("item")
+    return isinstance(item, dict) and item.get("type") == "error"
 
 
 def _of_event(event: dict[str, Any], at: datetime, state: Reading) -> list[Said] | None:
@@ -99,6 +107,8 @@ def _failing(message: str, at: datetime, state: Reading) -> Said:
     state.message, state.failed_at = message[:MESSAGE_CHARACTERS_MAX], at
     is_retry = message.startswith(_RETRY)
     state.retries += is_retry
+    why = _WHY_AGAIN.fullmatch(state.message)
+    state.trouble.add(why[1] if why else state.message)
     return Said("warning" if is_retry else "error", spoken(message) or ("(no message)",), speaks=False)
 
 

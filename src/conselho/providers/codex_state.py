@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from conselho.providers.speech import Calls
+from conselho.providers.trouble import Trouble
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Reading:
     calls: Calls = field(default_factory=Calls)
     refused: Counter[str] = field(default_factory=Counter)  # calls, by their name
     retries: int = 0
+    trouble: Trouble = field(default_factory=Trouble)
     is_sandbox_broken: bool = False
     is_unreadable: bool = False  # a line was too long, or JSON of no use
     cut: set[str] = field(default_factory=set)  # streams in the middle of a line that is too long

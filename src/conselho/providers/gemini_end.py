@@ -11,6 +11,7 @@ from typing import Any
 from conselho.providers.base import Conclusion
 from conselho.providers.gemini_lines import Reading, clean
 from conselho.providers.speech import count_of, parsed, spoken, text_of
+from conselho.providers.trouble import times
 
 SIGN_IN = "run `gemini` once in a terminal to sign in, or set GEMINI_API_KEY for the agent"
 SENTENCE_CHARACTERS_MAX = 500
@@ -58,6 +59,7 @@ def conclusion(state: Reading, exit_code: int | None) -> Conclusion:
         reason=reason,
         lifts_at=state.lifts_at if reason == "rate_limited" else None,
         at_least_warning=None if failure else _warning(state),
+        trouble=_trouble(state),
         session=state.session,
         model=_model(stats) or state.model,
         turns=state.turns or None,
@@ -102,10 +104,14 @@ def _api_error(message: str) -> tuple[int | None, str]:
     found = _API_ERROR.search(message)
     if found is None:
         return None, message
-    body = (parsed(found[1]) or {}).get("error")
+    return _body(found[1])
+
+
+def _body(text: str) -> tuple[int | None, str]:
+    body = (parsed(text) or {}).get("error")
     if not isinstance(body, dict):
-        return None, found[1]
-    return count_of(body.get("code")), text_of(body.get("message")) or found[1]
+        return None, text
+    return count_of(body.get("code")), text_of(body.get("message")) or text
 
 
 def _by_words(message: str) -> str | None:
@@ -123,8 +129,17 @@ def _warning(state: Reading) -> str | None:
     if not state.message.is_answered:
         return "it ended without an answer"
     if state.retries:
-        return f"Gemini's API had to be asked again {'once' if state.retries == 1 else f'{state.retries} times'}"
+        return f"Gemini's API had to be asked again {times(state.retries)}"
     return None
+
+
+def _trouble(state: Reading) -> str | None:
+    """What stderr says of a try: `Attempt 1 failed with status 503. Retrying with backoff... _ApiError: {…}`."""
+    words = state.trouble.words
+    begin = words.find("{")
+    code, told = _body(words[begin:]) if begin >= 0 else (None, words)
+    reason = _CODES.get(code or 0) or _by_words(words) or "api_error"
+    return state.trouble.told(_told(reason, told)[1])
 
 
 def _model(stats: dict[str, Any]) -> str | None:

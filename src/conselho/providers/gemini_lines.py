@@ -14,8 +14,10 @@ from typing import Any
 from conselho.providers.base import Output, Said
 from conselho.providers.gemini_message import Message
 from conselho.providers.speech import Calls, clipped, count_of, parsed, spoken, storable, text_of
+from conselho.providers.trouble import Trouble
 
 CALL_CHARACTERS_MAX = 200  # of what a call is about, in its line
+TROUBLE_CHARACTERS_MAX = 4_000  # kept of a try that failed
 STDERR_LINES = 3  # kept from its beginning: why it did not start
 REFUSALS = ("tool_not_registered", "policy_violation")
 OUTSIDE = "Path not in workspace"  # said of a tool's file that lies outside: refused as well
@@ -43,6 +45,7 @@ class Reading:
     calls: Calls = field(default_factory=Calls)
     refused: Counter[str] = field(default_factory=Counter)  # tools by name
     retries: int = 0
+    trouble: Trouble = field(default_factory=Trouble)
     is_unreadable: bool = False  # a line was too long, or JSON of no use
     warning: str | None = None  # the CLI's own, the last one
     result: dict[str, Any] | None = None  # its last event
@@ -81,6 +84,7 @@ def _of_stderr(line: str, at: datetime, state: Reading) -> list[Said]:
         state.complaints.append(line.strip()[:500])
     if _RETRY.match(line):
         state.retries += 1
+        state.trouble.add(line[:TROUBLE_CHARACTERS_MAX])
         return [Said("warning", spoken(line), speaks=False)]
     return [Said("stderr", spoken(line) or ("",), speaks=False)]
 
@@ -121,6 +125,7 @@ def _end_of_message(state: Reading) -> list[Said]:
 
 
 def _begin_answer(state: Reading) -> None:
+    state.trouble.end()
     state.turns += not state.is_answering
     state.is_answering = True
 

@@ -4,6 +4,7 @@ from conselho.providers import opencode_faults
 from conselho.providers.base import Conclusion
 from conselho.providers.opencode_faults import Fault
 from conselho.providers.opencode_lines import State
+from conselho.providers.trouble import times
 
 UNTOLD = "Unexpected server error"
 _CUT_REASONS = {"length": "the answer was cut at its longest", "content-filter": "the answer was filtered by its API"}
@@ -19,6 +20,7 @@ def conclusion(state: State) -> Conclusion:
         reason=None if fault is None else fault.reason,
         lifts_at=None if fault is None else fault.lifts_at,
         at_least_warning=_warning(state),
+        trouble=_trouble(state),
         session=state.session,
         turns=state.turns or None,
         input_tokens=state.input_tokens if has_tokens else None,
@@ -58,13 +60,19 @@ def _unsaid(state: State) -> Fault | None:
     return Fault("no_result", f"OpenCode ended in the middle of its work, without an answer{ended}")
 
 
+def _trouble(state: State) -> str | None:
+    fault = opencode_faults.of_words(state.trouble.words)
+    is_known = fault.reason != "agent_error"
+    return state.trouble.told(fault.sentence if is_known else f"the model's API failed: {state.trouble.words}")
+
+
 def _warning(state: State) -> str | None:
     told = []
     if state.denied:
-        times = _times(max(1, state.denials))
-        told.append(f"it was denied what it wanted to do {times} ({', '.join(state.denied)})")
+        often = times(max(1, state.denials))
+        told.append(f"it was denied what it wanted to do {often} ({', '.join(state.denied)})")
     if state.retries:
-        told.append(f"the model's API failed {_times(state.retries)}")
+        told.append(f"the model's API failed {times(state.retries)}")
     if state.missing:
         told.append(f"MCP servers were not available ({', '.join(state.missing)})")
     if state.last_reason in _CUT_REASONS:
@@ -76,7 +84,3 @@ def _warning(state: State) -> str | None:
     if not state.answer:
         told.append("it gave no answer")
     return "; ".join(told) or None
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -17,6 +17,7 @@ from typing import Any
 from conselho.providers import opencode_faults, speech
 from conselho.providers.base import Output, Said
 from conselho.providers.opencode_faults import Fault
+from conselho.providers.trouble import Trouble
 
 ANSWER_CHARACTERS_MAX = 64 * 1024  # what people read of it
 BRIEF_CHARACTERS = 200  # of what a tool was given, in the line that tells of its call
@@ -28,6 +29,7 @@ MATCHED_CHARACTERS = 16 * 1024  # of a line of stderr: nothing that is looked fo
 
 SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")  # how OpenCode names one: what else comes is none
 
+_PROGRESS = ("step_finish", "text", "reasoning", "tool_use")  # a step also begins with a question that is refused
 _SAYING = ("command", "filePath", "path", "pattern", "url", "query", "description", "prompt", "name")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _LOGGED = re.compile(r'level=(?P<level>ERROR|WARN) .*?message=(?:"(?P<quoted>[^"]*)"|(?P<bare>\S*))')
@@ -59,6 +61,7 @@ class State:
     is_astray: bool = False  # our agent was not found, so that OpenCode's own did the work
     missing: list[str] = field(default_factory=list)  # MCP servers
     retries: int = 0
+    trouble: Trouble = field(default_factory=Trouble)
     unreadable: int = 0
     words: list[str] = field(default_factory=list)
     cut: set[str] = field(default_factory=set)  # streams in the middle of a line that is too long
@@ -93,6 +96,8 @@ def _event(line: str, at: datetime, state: State) -> Iterator[Said]:
         state.session = session
         yield Said("system", (f"session {session}",), speaks=False)
     part = _object(event.get("part"))
+    if event.get("type") in _PROGRESS:
+        state.trouble.end()
     match event.get("type"):
         case "step_start" if part:
             state.open_steps.add(_id(part))
@@ -176,6 +181,8 @@ def _error_line(line: str, state: State) -> Iterator[Said]:
         # Asked again some seconds later, up to five times; the last of them is told as an event, too.
         small = " (beside the conversation)" if "small=true" in plain else ""
         state.retries += not small
+        if not small:
+            state.trouble.add(_said_error(plain)[:WORDS_CHARACTERS])
         yield Said("warning", speech.spoken(f"the model's API failed{small}: {_said_error(plain)}"), speaks=False)
         return
     if logged is not None and logged["quoted"] == "server unavailable":

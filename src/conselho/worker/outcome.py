@@ -141,7 +141,7 @@ def _how(
     match ended:
         case "timeout" | "idle_timeout":
             seconds = spec.get(f"{ended}_seconds") or 0.0
-            return Status.TIMED_OUT, ended, f"{_NAMES[ended]} after {seconds:g} s"
+            return Status.TIMED_OUT, ended, _ended(f"{_NAMES[ended]} after {seconds:g} s", conclusion)
         case "exit":
             return _by_exit(last_word, accepted, conclusion)
         case "too_late" | "not_started":
@@ -149,9 +149,14 @@ def _how(
         case "deadline":
             return Status.LOST, "deadline", "its worker fell silent, so the run was ended in time for another"
         case "cancelled":
-            return Status.CANCELLED, ended, "cancelled"
+            return Status.CANCELLED, ended, _ended("cancelled", conclusion)
         case _:
             return Status.FAILED, ended, f"ended by Conselho: {ended}"
+
+
+def _ended(how: str, conclusion: Conclusion) -> str:
+    """With what its CLI was at a loss then: that, and no want of time, may be why it came to nothing."""
+    return how if conclusion.trouble is None else f"{how}; {conclusion.trouble}"
 
 
 def _by_exit(last_word: dict[str, Any], accepted: list[int], conclusion: Conclusion) -> tuple[Status, str | None, str]:
