@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 
-from conselho.projects import places, worktrees
 from conselho.settings import Settings
 from tests.looping import on_a_loop
 from tests.projects.repositories import git, make_repository, standing
@@ -166,29 +165,3 @@ async def test_pages_of_projects_follow_each_other(settings: Settings, tmp_path:
             query["after"] = page["next"]
         assert found == [f"p{number}" for number in range(5)]
         assert problem(await desk.http.get("/projects", params={"after": "x"}))[0] == 422
-
-
-@on_a_loop
-async def test_worktrees_are_listed_with_orphans_and_keep_their_project(settings: Settings, tmp_path: Path) -> None:
-    shop = make_repository(tmp_path / "shop")
-    async with served(settings) as desk:
-        project = await add(desk, shop)
-        home = places.home(settings.data_dir, project["id"])
-        made = [worktrees.add(shop, home, f"c{number}-x") for number in range(3)]
-        made[1].path.rename(tmp_path / "gone")
-        (home / "zzz\udcff").mkdir()
-
-        page = (await desk.http.get("/projects/shop/worktrees", params={"limit": 3})).json()
-        rest = (await desk.http.get("/projects/shop/worktrees", params={"after": page["next"]})).json()
-
-        found = [(each["name"], each["standing"], each["is_orphan"]) for each in page["items"] + rest["items"]]
-        assert found == [
-            ("c0-x", "ready", False),
-            ("c1-x", "missing", True),
-            ("c2-x", "ready", False),
-            ("zzz\\xff", "unregistered", True),
-        ]
-        assert page["items"][0]["merge"] == f"git -C {shop} merge --no-ff conselho/c0-x"
-        assert page["items"][0]["head"] == made[0].head
-        status, sentence = problem(await desk.http.delete("/projects/shop"))
-        assert (status, str(made[0].path) in sentence) == (409, True)

@@ -7,7 +7,7 @@ told how it is now.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -47,6 +47,7 @@ class Wish:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode("utf-8")).hexdigest()
 
 
+_NO_WORK = {"branch": None, "worktree": None, "base": None, "commit": None, "note": None}
 _INSERT = insert_if_absent(Card, ["id"]).returning(Card.id)
 _NEXT_NUMBER = select(func.coalesce(func.max(Card.number), 0) + 1)
 _LAST = select(func.max(Card.position)).where(Card.column == bindparam("where"))
@@ -85,12 +86,15 @@ def change(tx: Tx, name: str, given: Mapping[str, Any], version: int | None = No
         project = values.pop("project")
         values["project_id"] = None if project is None else _project(tx, project)
         if row.branch is not None and values["project_id"] != row.project_id:
-            raise refused(tx, row, f"card {row.number} has a branch in its project: make a new card in the other one")
+            if row.project_id is not None:
+                sentence = f"card {row.number} has a branch in its project: make a new card in the other one"
+                raise refused(tx, row, sentence)
+            values |= _NO_WORK  # its project is gone, and the branch is that one's
     values = checked(tx, values)
     changed = {each: value for each, value in values.items() if value != getattr(row, each)}
     if changed:
         write(tx, row, changed)
-        _told(tx, "card.changed", row.id, row.number, {"fields": sorted(changed)})
+        tell_changed(tx, row, changed)
     return str(row.id)
 
 
@@ -144,8 +148,13 @@ def place(tx: Tx, row: Row[Any], column: Column, before: str | None = None, **va
     tx.signal(CHANGED)
 
 
+def tell_changed(tx: Tx, row: Row[Any], fields: Iterable[str], execution_id: str | None = None) -> None:
+    """Append the event that says which of its fields have changed."""
+    _told(tx, "card.changed", row.id, row.number, {"fields": sorted(fields)}, execution_id)
+
+
 def write(tx: Tx, row: Row[Any], values: Mapping[str, Any]) -> None:
-    """Change a card's row, and say that it has changed."""
+    """Change a card's row, and its version with it; whoever calls appends the event."""
     stored = {**values, "version": row.version + 1, "updated_at": tx.now}
     tx.execute(update(Card).where(Card.id == row.id).values(stored))
 
@@ -224,5 +233,5 @@ def _place_before(tx: Tx, row: Row[Any], column: Column, before: str) -> int:
     raise AssertionError  # unreachable: numbered anew there is room between any two
 
 
-def _told(tx: Tx, kind: str, card_id: str, number: int, data: dict[str, Any]) -> None:
-    events.append(tx, kind, data={"card_id": card_id, "card": number} | data)
+def _told(tx: Tx, kind: str, card_id: str, number: int, data: dict[str, Any], execution_id: str | None = None) -> None:
+    events.append(tx, kind, execution_id=execution_id, data={"card_id": card_id, "card": number} | data)

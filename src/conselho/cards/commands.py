@@ -108,10 +108,11 @@ def make_place(ready: Ready, data_dir: Path) -> Place:
         return Place(project.path)
     card = ready.card
     called = (card.branch or worktrees.name(str(card.number), card.title)).removeprefix(worktrees.BRANCHES)
-    home = places.home(data_dir, project.id)
+    home = _home(card, places.home(data_dir, project.id))
     with turns.taken(home / called):
         made = worktrees.add(Path(project.path), home, called, project.default_branch)
-    return Place(str(made.path), made.branch, str(made.path), card.base or made.base)
+    base = made.base if made.is_new or card.base is None else card.base  # a branch that was deleted begins anew
+    return Place(str(made.path), made.branch, str(made.path), base)
 
 
 def compose(ready: Ready, place: Place, data_dir: Path) -> Request:
@@ -182,6 +183,12 @@ def begin(
     else:
         board.place(tx, card, column, **values)
     return execution_id
+
+
+def _home(card: Row[Any], home: Path) -> Path:
+    """Where its worktree lies: another server on this host, of the same database, may have made it in its own place."""
+    made = None if card.worktree is None else Path(card.worktree)
+    return home if made is None or not made.is_dir() else made.parent
 
 
 def _check_free(tx: Tx, card: Row[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP doors to projects: make, look, change, remove, and see their worktrees.
+"""The HTTP doors to projects: make, look, change. Those to their worktrees, and to their end, are the cards' room's.
 
 Directories are looked at in threads, before the transaction in which something is written.
 """
@@ -13,7 +13,7 @@ from conselho import errors, ids
 from conselho.db import keys, pages
 from conselho.db.session import Database, Tx
 from conselho.events import log as events
-from conselho.projects import definitions, places, queries, worktrees
+from conselho.projects import definitions, places, queries
 from conselho.projects.definitions import Wish
 from conselho.projects.schemas import (
     NewProject,
@@ -21,8 +21,6 @@ from conselho.projects.schemas import (
     ProjectPage,
     ProjectSnapshot,
     ShownProject,
-    ShownWorktree,
-    WorktreePage,
 )
 
 KEY_CHARACTERS_MAX = 200
@@ -94,45 +92,6 @@ async def change(database: Store, data_dir: DataDirectory, project: str, body: P
         place = await asyncio.to_thread(places.look, body.path or there.path, branch, data_dir)
     project_id = await database.write(definitions.change, project, body.given(), place, body.version)
     return await database.read(_one, project_id)
-
-
-@router.delete(
-    "/{project}",
-    status_code=204,
-    responses=errors.documented(errors.NotFound, errors.Conflict),
-    summary="Remove a project",
-)
-async def remove(database: Store, data_dir: DataDirectory, project: str) -> None:
-    """Forget a project that has no worktrees. Its directory stays as it is, with all branches of cards."""
-    there = await database.read(_one, project)
-    left = await _worktrees(there, data_dir, "", 2)
-    if left:
-        more = " and more" if len(left) > 1 else ""
-        raise errors.Conflict(f"project {there.slug} has the worktree {left[0].path}{more}: remove what is there first")
-    await database.write(definitions.remove, there.id)
-
-
-@router.get(
-    "/{project}/worktrees",
-    responses=errors.documented(errors.NotFound, errors.Conflict),
-    summary="List a project's worktrees",
-)
-async def find_worktrees(
-    database: Store,
-    data_dir: DataDirectory,
-    project: str,
-    limit: Annotated[int, Query(ge=1, le=pages.PAGE_MAX)] = 50,
-    after: str = "",
-) -> WorktreePage:
-    """The worktrees of its cards, by name, with those of which something is missing."""
-    found = await _worktrees(await database.read(_one, project), data_dir, after, limit + 1)
-    return WorktreePage(items=found[:limit], next=found[limit - 1].name if len(found) > limit else None)
-
-
-async def _worktrees(project: ShownProject, data_dir: Path, after: str, limit: int) -> list[ShownWorktree]:
-    path = Path(project.path)
-    found = await asyncio.to_thread(worktrees.listed, path, places.home(data_dir, project.id), after, limit)
-    return [ShownWorktree.of(path, each) for each in found]
 
 
 def _one(tx: Tx, name: str) -> ProjectSnapshot:

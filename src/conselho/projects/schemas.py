@@ -1,15 +1,12 @@
 """How does a project look over HTTP? What may be sent, and what comes back."""
 
-import os
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from conselho import names
-from conselho.projects import worktrees
 
 
 class NewProject(BaseModel):
@@ -118,43 +115,3 @@ class ProjectPage(BaseModel):
     items: list[ShownProject]
     next: Annotated[str | None, Field(description="cursor of the next page")]
     as_of: str
-
-
-class ShownWorktree(BaseModel):
-    """The directory in which a card is worked on."""
-
-    name: str
-    path: str
-    branch: Annotated[str | None, Field(description="null: on none")]
-    head: Annotated[str | None, Field(description="its commit")]
-    standing: Annotated[
-        Literal["ready", "missing", "unregistered"],
-        Field(description="missing: its directory is gone; unregistered: the repository does not know it"),
-    ]
-    is_orphan: Annotated[bool, Field(description="missing or unregistered: somebody must look")]
-    merge: Annotated[str | None, Field(description="the line for a shell that merges its branch")]
-
-    @classmethod
-    def of(cls, project: Path, found: worktrees.Listed) -> "ShownWorktree":
-        """As it was found."""
-        return cls(
-            name=shown(found.path.name),
-            path=shown(str(found.path)),
-            branch=None if found.branch is None else shown(found.branch),
-            head=found.head,
-            standing=found.standing,
-            is_orphan=found.is_orphan,
-            merge=None if found.branch is None else shown(worktrees.merge_line(project, found.branch)),
-        )
-
-
-class WorktreePage(BaseModel):
-    """Some worktrees of a project, by name."""
-
-    items: list[ShownWorktree]
-    next: Annotated[str | None, Field(description="cursor of the next page")]
-
-
-def shown(name: str) -> str:
-    """What a file is called, with `\\xff` for what is no UTF-8."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

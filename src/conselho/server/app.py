@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from conselho.agents import routes as agents
+from conselho.cards import project_routes as cards_of_projects
 from conselho.cards import routes as cards
 from conselho.council import routes as council
 from conselho.council import schedule_routes as schedules
@@ -79,6 +80,7 @@ def _doors() -> FastAPI:
     rooms = (
         agents.router,
         projects.router,
+        cards_of_projects.router,
         cards.router,
         agent_clis.router,
         templates.router,
