@@ -28,6 +28,10 @@ def make_project(database: Database, path: Path, data_dir: Path = NOWHERE, **fie
     return database.submit(definitions.add, wish, place, ids.new()).result().id
 
 
+def set_project(database: Database, name: str, **given: Any) -> None:
+    database.submit(definitions.change, name, given, None).result()
+
+
 def make_card(database: Database, title: str = "Mend it", column: Column = Column.BACKLOG, **wish: Any) -> str:
     """A card, walked to its column by moves that are allowed; returns its id."""
     card = database.submit(board.add, board.Wish(title=title, **wish), ids.new()).result()

@@ -21,7 +21,6 @@ from conselho.cards.models import Card, CardDiff
 from conselho.cards.turns import turn
 from conselho.db.session import Database, Tx
 from conselho.db.upsert import insert_or_replace
-from conselho.events import log as events
 from conselho.executions import logs, states
 from conselho.executions.models import Execution
 from conselho.executions.states import Status
@@ -93,13 +92,7 @@ def keep(tx: Tx, row: Row[Any], came: Came) -> bool:
         data = {"card_id": row.id, "execution_id": row.run_id, "made_at": tx.now, "data": told(found)}
         tx.execute(_KEEP, data)
     board.write(tx, card, values)
-    changed = sorted(name for name, value in values.items() if value != getattr(card, name))
-    events.append(
-        tx,
-        "card.changed",
-        execution_id=row.run_id,
-        data={"card_id": card.id, "card": card.number, "fields": changed},
-    )
+    board.tell_changed(tx, card, (name for name, value in values.items() if value != getattr(card, name)), row.run_id)
     tx.signal(board.CHANGED)
     return True
 
