@@ -12,6 +12,7 @@
     │   ├── Gone              410
     │   ├── TooLarge          413
     │   ├── NotJson           415
+    │   ├── UnknownKind       415  a file that is not taken
     │   ├── WrongHost         421  it was meant for another server
     │   └── TooManyStreams    429
     ├── Unavailable           503  trying again later can help
@@ -117,7 +118,7 @@ class Gone(Refused):
 
 
 class TooLarge(Refused):
-    """The request is larger than 1 MiB."""
+    """The request is larger than 1 MiB, or its file than 10 MiB."""
 
     status = 413
     code = "too_large"
@@ -128,6 +129,13 @@ class NotJson(Refused):
 
     status = 415
     code = "not_json"
+
+
+class UnknownKind(Refused):
+    """Only images (png, jpeg, gif, webp) and text in UTF-8 are taken, by their content."""
+
+    status = 415
+    code = "unknown_kind"
 
 
 class WrongHost(Refused):

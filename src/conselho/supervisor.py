@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from conselho import errors
-from conselho.cards import board, settling, tidying
+from conselho.cards import attaching, board, settling, tidying
 from conselho.council import councilors, firing, slots
 from conselho.db import engine, keys, space
 from conselho.events import epochs, stream
@@ -33,7 +33,7 @@ RESCUE_SECONDS = 5.0  # a third of the silence that counts as an outage
 FIRE_SECONDS = 5.0  # a schedule that another process changed unheard is found after so long; what is known, in time
 SETTLE_SECONDS = 5.0  # what a run of a card left, where its end was not heard of here
 TIDY_SECONDS = 3600.0  # a merged card's worktree only takes room
-FORGET_SECONDS = 3600.0  # keys of a week ago need no haste
+FORGET_SECONDS = 3600.0  # keys of a week ago need no haste, nor files that belong to nothing
 SEARCH_SECONDS = 5.0  # what another process changed is found after so long
 GATHER_SECONDS = 0.25  # a run that starts and ends within it is indexed once
 RETENTION_SECONDS = 60.0  # what is kept for days may stay a minute longer
@@ -125,6 +125,9 @@ def _board(runtime: Runtime) -> list[Awaitable[None]]:
     async def settle() -> bool:
         return await settling.settle_next(runtime.database)
 
+    async def tidy_attachments() -> None:
+        await attaching.tidy(runtime.database, runtime.settings.data_dir)
+
     async def tidy_lately_changed() -> None:
         await tidying.tidy(runtime.database, tidying.LATELY)
 
@@ -135,6 +138,7 @@ def _board(runtime: Runtime) -> list[Awaitable[None]]:
         _repeat(settle, runtime.signals, (endings.ENDED,), SETTLE_SECONDS),
         _repeat(tidy_lately_changed, runtime.signals, (board.CHANGED,), TIDY_SECONDS, gather_seconds=GATHER_SECONDS),
         _repeat(tidy_all, runtime.signals, (), TIDY_SECONDS),
+        _repeat(tidy_attachments, runtime.signals, (), FORGET_SECONDS),
     ]
 
 

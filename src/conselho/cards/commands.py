@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, func, select
 
 from conselho import errors
 from conselho.agents import queries as agents
-from conselho.cards import attachments, board, columns, limits, own_commands, prompting, queries
+from conselho.cards import attached_files, attachments, board, columns, limits, own_commands, prompting, queries
 from conselho.cards.columns import Column, Command
 from conselho.cards.prompting import Told
 from conselho.db.session import Tx, takes_lock
@@ -121,7 +121,7 @@ def compose(ready: Ready, place: Place, data_dir: Path) -> Request:
     own = None
     if project.may_use_own_commands:
         own = own_commands.find(Path(project.path), order.command, place.base)
-    files = [str(attachments.path_of(data_dir, each)) for each in ready.attached]
+    files = {each.name: str(attached_files.path(data_dir, each.card_id, each.file)) for each in ready.attached}
     told = Told(
         card=card, command=order.command, message=order.message, own=own, check=project.check_argv, base=place.base,
         attachments=files, earlier=ready.earlier,
@@ -144,7 +144,7 @@ def compose(ready: Ready, place: Place, data_dir: Path) -> Request:
         card_id=card.id,
         command=order.command,
         options=_options(order.command, request),
-        attachments=tuple(files),
+        attachments=tuple(files.values()) or None,
     )
     return _continued(request, ready)
 
@@ -180,6 +180,8 @@ def begin(
     column = ready.order.command.column
     if column == card.column:
         board.write(tx, card, values)
+        changed = (name for name, value in values.items() if value != getattr(card, name))
+        board.tell_changed(tx, card, changed, execution_id)
     else:
         board.place(tx, card, column, **values)
     return execution_id

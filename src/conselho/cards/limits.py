@@ -11,6 +11,9 @@ DESCRIPTION_BYTES_MAX = 100 * 1024
 PLAN_BYTES_MAX = 200 * 1024  # a prompt has room for it beside the description
 MESSAGE_BYTES_MAX = 64 * 1024
 AGENT_CHARACTERS_MAX = 100
+ATTACHMENTS_MAX = 20  # of a card
+ATTACHMENT_BYTES_MAX = 10 * 1024 * 1024
+FILE_TOO_LARGE = "the file is larger than 10 MiB: attach a part of it"
 COLUMN_CARDS_MAX = 1_000_000  # far more than anybody has; positions have room for them
 
 

@@ -77,7 +77,8 @@ class Attachment(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     card_id: Mapped[str] = mapped_column(ForeignKey("cards.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255))  # what people call it: no two of a card alike
+    file: Mapped[str] = mapped_column(String(255))  # what it is called in the card's directory
     media_type: Mapped[str] = mapped_column(String(100))  # found by its content
     size_bytes: Mapped[int] = mapped_column(Integer)
     sha256: Mapped[str] = mapped_column(String(64))

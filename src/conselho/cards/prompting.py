@@ -5,7 +5,7 @@ The first part comes from `prompts/`, or from a file of the project's own where 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -35,7 +35,7 @@ class Told:
     own: str | None = None  # the project's own file
     check: Sequence[str] | None = None  # the project's check command
     base: str | None = None
-    attachments: Sequence[str] = ()  # paths
+    attachments: Mapping[str, str] = field(default_factory=dict)  # their paths, by what people call them
     earlier: Sequence[Row[Any]] = ()
 
 
@@ -52,7 +52,7 @@ def composed(told: Told) -> str:
         parts.append(_section("What was said with the command", told.message))
     if told.command.judges:
         parts.append(verdict_line.ASKED_FOR)
-    text = "\n\n".join(parts)
+    text = "\n\n".join(filter(None, parts))
     if len(text.encode()) > limits.PROMPT_BYTES_MAX:
         raise errors.Invalid("the prompt of this command would be longer than 512 KiB: shorten the card or the message")
     return text
@@ -86,7 +86,10 @@ def _earlier(run: Row[Any]) -> str:
     lines = [f"It ended{ended} as {run.status}" + (f", severity {run.severity}." if run.severity else ".")]
     if run.summary:
         lines.append(run.summary)
-    lines += [_finding(each) for each in (run.findings or ())[:FINDINGS_MAX]]
+    findings = run.findings or ()
+    lines += [_finding(each) for each in findings[:FINDINGS_MAX]]
+    if len(findings) > FINDINGS_MAX:
+        lines.append(f"- … and {len(findings) - FINDINGS_MAX} more")
     if run.result and run.result != run.summary:
         lines.append(_cut(run.result))
     return _section(f"What came of the last {run.command}", "\n".join(lines))
@@ -107,9 +110,9 @@ def _facts(told: Told) -> list[str]:
         )
     if told.check:
         found.append(f"The project's check command, as its arguments: {list(told.check)}")
-    found += [f"- {path}" for path in told.attachments]
     if told.attachments:
-        found.insert(len(found) - len(told.attachments), "Files that belong to the card:")
+        found.append("Files that belong to the card:")
+    found += [f"- {name}: {path}" for name, path in told.attachments.items()]
     return [_section("To know", "\n".join(found))] if found else []
 
 

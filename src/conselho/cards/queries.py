@@ -1,7 +1,7 @@
 """Which cards are there, and what do they look like? One by its number or id, pages, and the rows of the board.
 
 Whatever is shown of many cards is read in one statement a table: the cards, their projects, their latest runs, what all
-their runs cost, and the last lines of the runs that are active.
+their runs cost, the last lines of the runs that are active, and how many files they have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, bindparam, case, cast, func, select
 
 from conselho import errors, ids
-from conselho.cards import columns
+from conselho.cards import attachments, columns
 from conselho.cards.columns import Column
 from conselho.cards.models import Card
 from conselho.db import pages
 from conselho.db.among import among
 from conselho.db.session import Tx
 from conselho.executions import logs, states
+from conselho.executions import queries as executions
 from conselho.executions.models import Execution, LogHead
 from conselho.executions.shown import moment
 from conselho.projects.models import Project
@@ -38,9 +39,10 @@ _TOKENS = ("input_tokens", "output_tokens")
 _RUN = (
     "id", "card_id", "command", "agent", "provider", "status", "severity", "summary", "reason", "created_at",
     "started_at", "completed_at", "duration_seconds", "cost_usd", "input_tokens", "output_tokens", "log_lines",
+    "not_before", "waiting_for",
 )  # fmt: skip
 _RUNS = (
-    select(*(Execution.__table__.c[name] for name in _RUN), LogHead.last_seq)
+    select(*(Execution.__table__.c[name] for name in _RUN), *executions.BESIDE)
     .outerjoin(LogHead, LogHead.execution_id == Execution.id)
     .where(among(Execution.__table__.c.id, "run_ids"))
 )
@@ -95,8 +97,9 @@ def active(tx: Tx, row: Row[Any]) -> Row[Any] | None:
 
 
 def told(tx: Tx, row: Row[Any]) -> dict[str, Any]:
-    """A card as people and programs get it, with its texts."""
-    return told_all(tx, [row])[0] | {"description": row.description, "plan": row.plan}
+    """A card as people and programs get it, with its texts and files."""
+    files = [attachments.told(each) for each in attachments.of_card(tx, row.id)]
+    return told_all(tx, [row])[0] | {"description": row.description, "plan": row.plan, "attachments": files}
 
 
 def told_all(tx: Tx, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
@@ -110,17 +113,22 @@ def told_all(tx: Tx, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
     spent = {row.card_id: row for row in tx.execute(_COSTS, {"card_ids": list(runs)})} if runs else {}
     speaking = [run.id for run in runs.values() if run.status in states.ACTIVE]
     lines = logs.last_lines(tx, speaking) if speaking else {}
-    return [_card(row, slugs, runs.get(row.id), spent.get(row.id), lines) for row in rows]
+    files = attachments.counts(tx, [row.id for row in rows])
+    return [
+        _card(tx, row, slugs, runs.get(row.id), spent.get(row.id), lines) | {"attachment_count": files.get(row.id, 0)}
+        for row in rows
+    ]
 
 
 def _card(
+    tx: Tx,
     row: Row[Any],
     slugs: Mapping[str, str],
     run: Row[Any] | None,
     spent: Row[Any] | None,
     lines: Mapping[str, logs.NumberedLine],
 ) -> dict[str, Any]:
-    latest = None if run is None else _run(run)
+    latest = None if run is None else _run(tx, run)
     is_active = run is not None and run.status in states.OPEN
     column = Column(row.column)
     line = None if run is None else lines.get(run.id)
@@ -165,12 +173,13 @@ def written_line(line: logs.NumberedLine) -> dict[str, Any]:
     }
 
 
-def _run(run: Row[Any]) -> dict[str, Any]:
-    found = {name: getattr(run, name) for name in _RUN if name != "card_id"}
+def _run(tx: Tx, run: Row[Any]) -> dict[str, Any]:
+    found = {name: getattr(run, name) for name in _RUN if name not in {"card_id", "not_before"}}
+    found["waiting_for"] = executions.waiting(tx, [run]).get(run.id)
     for name in ("created_at", "started_at", "completed_at"):
         found[name] = found[name] and moment(found[name])
     if run.status in states.OPEN:
-        found["log_lines"] = run.last_seq or 0
+        found["log_lines"] = run.live_lines or 0
     return found
 
 

@@ -94,6 +94,7 @@ class ShownRun(BaseModel):
     input_tokens: int | None
     output_tokens: int | None
     log_lines: int
+    waiting_for: Annotated[str | None, Field(description="why a queued one is not started")]
 
 
 class LastLine(BaseModel):
@@ -103,6 +104,23 @@ class LastLine(BaseModel):
     at: datetime
     kind: str
     text: str
+
+
+class ShownAttachment(BaseModel):
+    """A file that belongs to a card."""
+
+    id: str
+    name: Annotated[str, Field(description="no two of a card alike: a second one gets a number")]
+    media_type: Annotated[str, Field(description="found by its content: of an image, or `text/plain`")]
+    size_bytes: int
+    sha256: str
+    created_at: datetime
+
+
+class AttachmentList(BaseModel):
+    """The files of a card, the oldest first."""
+
+    items: list[ShownAttachment]
 
 
 class Changes(BaseModel):
@@ -143,6 +161,7 @@ class ListedCard(BaseModel):
     cost_usd: Annotated[float | None, Field(description="of all its runs; null: not known of any")]
     input_tokens: int | None
     output_tokens: int | None
+    attachment_count: int
     allowed_moves: list[Column]
     allowed_commands: list[Command]
     moved_at: Annotated[datetime, Field(description="when it came into its column")]
@@ -151,10 +170,11 @@ class ListedCard(BaseModel):
 
 
 class ShownCard(ListedCard):
-    """A card with its texts."""
+    """A card with its texts and files."""
 
     description: str | None
     plan: str | None
+    attachments: list[ShownAttachment]
 
 
 class CardSnapshot(ShownCard):

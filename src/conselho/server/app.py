@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from conselho.agents import routes as agents
+from conselho.cards import attachment_routes as attachments
 from conselho.cards import project_routes as cards_of_projects
 from conselho.cards import routes as cards
 from conselho.council import routes as council
@@ -29,6 +30,7 @@ from conselho.server.bodies import Bodies
 from conselho.server.guard import Guard
 from conselho.server.holder import Holder
 from conselho.server.stopping import Stop
+from conselho.server.uploads import Uploads
 from conselho.worker.loop import Worker
 
 ABOUT = "Run AI agents and other commands, and keep what happened."
@@ -82,6 +84,7 @@ def _doors() -> FastAPI:
         projects.router,
         cards_of_projects.router,
         cards.router,
+        attachments.router,
         agent_clis.router,
         templates.router,
         council.router,
@@ -101,7 +104,8 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """What a request passes, outermost first."""
-        return Guard(Bodies(super().build_middleware_stack()))
+        application = super().build_middleware_stack()
+        return Guard(Uploads(application, otherwise=Bodies(application)))
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""

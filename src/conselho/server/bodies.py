@@ -1,4 +1,4 @@
-"""How much may be sent, and how is it read? At most 1 MiB each and 64 MiB at once, in time, as plain JSON.
+"""How much may be sent as JSON, and how is it read? At most 1 MiB each and 64 MiB at once, in time, as plain JSON.
 
 A body is read whole before the application sees the request, and counted until its answer is on the way: so what
 waits for the writer is bounded in bytes as well, and who comes when that is full is told to come again.
@@ -52,7 +52,7 @@ class Bodies:
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
             if headers.get("expect", "").lower() != "100-continue":  # who asks first sends nothing then
-                await _drain(receive)
+                await drain(receive)
             raise errors.TooLarge
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -67,7 +67,7 @@ class Bodies:
                     body += part
                     if len(body) > BODY_BYTES_MAX:
                         if message.get("more_body", False):
-                            await _drain(receive)
+                            await drain(receive)
                         raise errors.TooLarge
                     if not message.get("more_body", False):
                         return True
@@ -75,7 +75,8 @@ class Bodies:
             raise errors.TooSlow from error
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
+    """Read on and forget it: who is cut off while sending hears no answer."""
     drained = 0
     try:
         async with asyncio.timeout(DRAIN_SECONDS):

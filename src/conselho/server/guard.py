@@ -2,20 +2,27 @@
 
 Any web page in a browser on this machine can send requests to a loopback address, and a name of somebody else's may
 be made to lead there. So over TCP the Host header must be one of ours, exactly, and what changes something must be
-JSON - which a browser does not send for a foreign page without asking first, and we do not answer such questions -
-and must not say that it comes from a foreign page. The Unix socket is out of a browser's reach: no Host rule there.
+JSON, or a file - which a browser does not send for a foreign page without asking first, and we do not answer such
+questions - and must not say that it comes from a foreign page. The Unix socket is out of a browser's reach: no Host
+rule there.
 
 Source: Fetch Standard, "CORS-safelisted request-header" and "Origin header"; W3C Fetch Metadata.
 """
+
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conselho import errors
+from conselho.cards import media
 from conselho.server import problems
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_MAX = 12_000  # requests that are being answered, those that wait and stream among them: some 40 KB each
+_FILES = re.compile(r"/api/v1/cards/[^/]+/attachments")  # the one door that takes what is no JSON
+# As what: of what a browser sends for any page without asking - text, forms, no type at all - it is none.
+_FILE_TYPES = frozenset({"application/octet-stream", "application/json", *media.IMAGES})
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 _OUR_SITES = frozenset({"same-origin", "none"})
 _ADDED = (
@@ -58,6 +65,11 @@ class Guard:
             self._open -= 1
 
 
+def brings_file(scope: Scope) -> bool:
+    """Whether a request sends a file, and not JSON."""
+    return scope["method"] == "POST" and _FILES.fullmatch(scope["path"]) is not None
+
+
 def check(scope: Scope) -> None:
     """Raises: errors.WrongHost, errors.ForeignPage, errors.NotJson, errors.NotFound."""
     headers = Headers(scope=scope)
@@ -67,7 +79,9 @@ def check(scope: Scope) -> None:
         _check_host(headers, hosts)
         if scope["method"] not in SAFE:
             _check_page(headers, hosts)
-    if scope["method"] not in SAFE:
+    if brings_file(scope):
+        _check_file_type(headers)
+    elif scope["method"] not in SAFE:
         _check_content_type(headers)
     if "\0" in scope["path"]:
         raise errors.NotFound("there is nothing whose name holds a NUL")
@@ -102,6 +116,12 @@ def _check_content_type(headers: Headers) -> None:
         return  # nothing was sent that could be mistaken
     if len(found) != 1 or found[0].partition(";")[0].strip().lower() != "application/json":
         raise errors.NotJson
+
+
+def _check_file_type(headers: Headers) -> None:
+    found = headers.getlist("content-type")
+    if len(found) != 1 or found[0].partition(";")[0].strip().lower() not in _FILE_TYPES:
+        raise errors.NotJson("a file is sent as `Content-Type: application/octet-stream`, whatever is in it")
 
 
 def _has_body(headers: Headers) -> bool:
