@@ -13,3 +13,11 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     return Settings(data_dir=data_dir, database_url=database_url, poll_seconds=0.2, term_grace_seconds=0.5)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project that is no repository."""
+    made = tmp_path / "shop"
+    made.mkdir()
+    return made

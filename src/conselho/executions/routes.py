@@ -125,7 +125,7 @@ async def show(
     ] = 0,
 ) -> Response:
     """One execution. With `wait` the answer comes when it has ended or the time is over, whichever is first."""
-    if wait and not await patience.for_the_end(database, signals, execution_id, wait, lambda: _leave(request)):
+    if wait and not await patience.for_the_end(database, signals, execution_id, wait, lambda: leaving(request)):
         return Response(status_code=204)  # nobody is there to read it
     return answers.as_response(await database.read(answers.one, execution_id))
 
@@ -154,7 +154,7 @@ async def retry(database: Store, execution_id: str, idempotency_key: Key = None)
     return await _accepted(database, await database.write(queue.retry, execution_id, ids.new(), idempotency_key))
 
 
-async def _leave(request: Request) -> None:
+async def leaving(request: Request) -> None:
     """Return when the client has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

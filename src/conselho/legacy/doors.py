@@ -6,7 +6,7 @@ An agent's verbs stood under `/api/agents` before they stood under `/api/council
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from conselho.legacy import councilors, reports, tasks
+from conselho.legacy import cards, councilors, logs, orders, reports, tasks
 
 TAG = "legacy"
 
@@ -25,4 +25,5 @@ router = APIRouter()
 router.include_router(councilors.everybody, tags=[TAG])
 router.include_router(_under_councilors)
 router.include_router(_under_agents)
-router.include_router(tasks.router, tags=[TAG])
+for _others in (tasks.router, cards.router, logs.router, orders.router):
+    router.include_router(_others, tags=[TAG])

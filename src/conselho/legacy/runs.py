@@ -79,7 +79,7 @@ def task(row: Row[Any]) -> dict[str, Any]:
         "completed_at": row.completed_at,
         "result": row.error if row.result is None else row.result,
         "exit_code": row.exit_code,
-        "duration": _seconds(row),
+        "duration": seconds_of(row),
         "is_councilor_execution": row.councilor_id is not None,
         "councilor_config": _config(row),
         "severity": row.severity,
@@ -88,7 +88,7 @@ def task(row: Row[Any]) -> dict[str, Any]:
 
 def execution(row: Row[Any], councilor_id: str) -> dict[str, Any]:
     """A row of EXECUTIONS as a report shows it. `councilor_id`: as the one who asks knows it."""
-    seconds = _seconds(row)
+    seconds = seconds_of(row)
     return {
         "_id": row.id,
         "execution_id": row.id,
@@ -106,14 +106,28 @@ def execution(row: Row[Any], councilor_id: str) -> dict[str, Any]:
 
 def encoded(documents: Iterable[dict[str, Any]]) -> list[bytes]:
     """As many as go into a page of executions, but always one."""
+    return fitting(map(answers.encode, documents))
+
+
+def fitting(documents: Iterable[bytes]) -> list[bytes]:
+    """As many as go into a page of executions, but always one."""
     items: list[bytes] = []
     size = 0
-    for item in map(answers.encode, documents):
+    for item in documents:
         size += len(item) + 1
         if items and size > answers.PAGE_BYTES_MAX:
             break
         items.append(item)
     return items
+
+
+def seconds_of(row: Row[Any]) -> float | None:
+    """How long it took: as it was measured, or else by the wall clock."""
+    began: datetime | None = row.started_at
+    ended: datetime | None = row.completed_at
+    if row.duration_seconds is None and began is not None and ended is not None:
+        return round((ended - began).total_seconds(), 3)
+    return None if row.duration_seconds is None else float(row.duration_seconds)
 
 
 def _config(row: Row[Any]) -> dict[str, Any] | None:
@@ -127,12 +141,3 @@ def _council(row: Row[Any]) -> dict[str, Any]:
     """What its councilor was when it fired; a context that somebody else has made says nothing of that."""
     said = (row.context or {}).get("council") if row.councilor_id is not None else None
     return said if isinstance(said, dict) else {}
-
-
-def _seconds(row: Row[Any]) -> float | None:
-    """How long it took: as it was measured, or else by the wall clock."""
-    began: datetime | None = row.started_at
-    ended: datetime | None = row.completed_at
-    if row.duration_seconds is None and began is not None and ended is not None:
-        return round((ended - began).total_seconds(), 3)
-    return None if row.duration_seconds is None else float(row.duration_seconds)
