@@ -38,7 +38,7 @@ def test_a_project_is_added_shown_listed_changed_and_removed(shared_house: House
     assert (told.returncode, told.stdout) == (0, "changed shop\n")
     changed: dict[str, Any] = {"title": None, "default_branch": "next", "may_use_own_commands": False, "version": 2}
     assert shown(shared_house, "shop") | changed == shown(shared_house, "shop")
-    told = shared_house.call("projects", "show", "shop", "--worktrees")
+    told = shared_house.call("projects", "worktrees", "list", "shop")
     assert (told.returncode, told.stdout) == (0, "")
     assert "no worktrees" in told.stderr
 

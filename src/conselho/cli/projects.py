@@ -1,4 +1,4 @@
-"""`conselho projects`: name the directories that cards are worked on in, and see their worktrees.
+"""`conselho projects`: name the directories that cards are worked on in. Their worktrees are in `worktrees.py`.
 
 Looking works whether or not a server runs.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors, names
-from conselho.cli import command_agents, named, options, terminal
+from conselho.cli import command_agents, named, options, terminal, worktrees
 from conselho.cli.groups import Group
 from conselho.cli.options import Number, Place, Slug, Text
 
@@ -62,6 +62,8 @@ def command() -> None:
     In a repository each card gets a worktree and a branch of its own; your checkout stays as it is.
     """
 
+
+command.add_command(worktrees.command)
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _NAME = click.argument("name", metavar="NAME")
@@ -129,25 +131,18 @@ def list_(place: Place, *, limit: int, after: str | None, as_json: bool) -> None
         messages.say(messages.paint(f"more: add --after {page['next']}", "dim"))
 
 
-@command.command(
-    "show", epilog=options.example("conselho projects show shop", "conselho projects show shop --worktrees")
-)
+@command.command("show", epilog=options.example("conselho projects show shop"))
 @_NAME
-@click.option("--worktrees", "with_worktrees", is_flag=True, help="Show the worktrees of its cards instead.")
 @_JSON
 @options.place
-def show(place: Place, name: str, *, with_worktrees: bool, as_json: bool) -> None:
+def show(place: Place, name: str, *, as_json: bool) -> None:
     """Show a project."""
     with _reader(place) as api:
-        below = ("worktrees",) if with_worktrees else ()
-        found = api.get(named.project_path(name, *below), **({"limit": PAGE} if with_worktrees else {}))
+        found = api.get(named.project_path(name))
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
     out = terminal.output()
-    if with_worktrees:
-        _show_worktrees(found["items"], out)
-        return
     width = max(map(len, _SHOWN))
     for field in _SHOWN:
         value = command_agents.shown(found["agent"], found["agents"]) if field == "agent" else found[field]
@@ -204,7 +199,7 @@ def set_(place: Place, name: str, *, cleared: tuple[str, ...], as_json: bool, **
 @_JSON
 @options.place
 def remove(place: Place, name: str, *, as_json: bool) -> None:
-    """Forget a project that has no worktrees. Its directory stays as it is."""
+    """Forget a project whose cards are archived and have no worktrees. Its directory stays, with their branches."""
     with _writer(place) as api:
         project = api.get(named.project_path(name))
         with contextlib.suppress(errors.NotFound):  # an answer was lost, or somebody else was quicker: it is gone
@@ -245,14 +240,6 @@ def _row(project: Project) -> list[str]:
         terminal.one_line(branch),
         terminal.one_line(project["path"]),
     ]
-
-
-def _show_worktrees(found: list[dict[str, Any]], out: terminal.Screen) -> None:
-    if not found:
-        terminal.messages().say("no worktrees: a card gets one with its first command")
-        return
-    rows = [[*(terminal.one_line(each[name]) for name in ("name", "branch", "standing", "path"))] for each in found]
-    terminal.table(("name", "branch", "standing", "path"), rows, out)
 
 
 def _value(name: str, value: Any, out: terminal.Screen) -> str:
