@@ -12,15 +12,15 @@ SLUG_CHARACTERS_MAX = 100
 TITLE_CHARACTERS_MAX = 200
 
 
-def check_slug(slug: str) -> None:
+def check_slug(slug: str, name: str = "slug") -> None:
     """A name in commands and addresses, which no id can be taken for."""
     if not re.fullmatch(SLUG, slug, re.ASCII) or len(slug) > SLUG_CHARACTERS_MAX:
         raise errors.Invalid(
-            f"slug: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
+            f"{name}: {slug[:50]!r} is none: letters, digits, _ . and -, the first a letter or a digit,"
             f" at most {SLUG_CHARACTERS_MAX}"
         )
     if ids.is_id(slug):
-        raise errors.Invalid("slug: it looks like an id, and could be taken for one")
+        raise errors.Invalid(f"{name}: it looks like an id, and could be taken for one")
 
 
 def check_text(name: str, text: str | None, characters_max: int | None = None) -> None:

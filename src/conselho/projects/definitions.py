@@ -127,7 +127,7 @@ def _check(given: Mapping[str, Any]) -> None:
     names.check_text("title", given.get("title"), names.TITLE_CHARACTERS_MAX)
     for agent in (given.get("agent"), *(given.get("agents") or {}).values()):
         if agent is not None:
-            names.check_slug(agent)  # whether it is there is looked at when it is needed
+            names.check_slug(agent, "agent")  # whether it is there is looked at when it is needed
     for word in given.get("agents") or {}:
         if word not in COMMANDS:
             raise errors.Invalid(f"agents: {word[:50]!r} is no command: it is one of {', '.join(COMMANDS)}")
