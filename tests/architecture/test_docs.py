@@ -20,7 +20,9 @@ KNOWN_HOSTS = {"127.0.0.1", "conselho", "keepachangelog.com", "semver.org"}
 KNOWN_ROOTS = {"api", "backup", "dev", "etc", "livez", "opt", "proc", "readyz", "srv", "sys", "tmp", "usr", "var"}
 
 # Read by tests, set for runs, naming the file of settings, or standing for any name.
-NO_SETTINGS = {"TEST_POSTGRES_URL", "TEST_WALKS", "EXECUTION", "CONFIG", "X_FILE"}
+NO_SETTINGS = {
+    "TEST_POSTGRES_URL", "TEST_WALKS", "EXECUTION", "CARD", "COMMAND", "BASE", "CHECK", "CONFIG", "X_FILE",
+}  # fmt: skip
 
 every_page = pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 

@@ -11,6 +11,7 @@ import pytest
 from conselho.agents import definitions
 from conselho.analyses import catalog
 from conselho.cli import agent_fields, agent_options, agents, options
+from conselho.maintainer import start as maintainer
 from conselho.providers import options as provider_options
 from conselho.providers import registry
 from tests.cli.conftest import House
@@ -118,6 +119,29 @@ def test_an_analysis_is_of_the_current_directory_and_runs(shared_house: House, t
     execution = json.loads(shared_house.call("agents", "try", "here", "--json").stdout.splitlines()[-1])
     assert (execution["status"], execution["severity"], execution["cwd"]) == ("succeeded", "error", str(tmp_path))
     assert [finding["file"] for finding in execution["findings"]] == ["broken.json"]
+
+
+def test_the_maintainer_is_an_agent_whose_command_a_card_says_or_argv(shared_house: House, tmp_path: Path) -> None:
+    add(shared_house, "maintainer", "--maintainer")
+    add(shared_house, "tidy", "--maintainer", "--title", "Tidy", "--cwd", str(tmp_path), "--", "plan")
+    told: dict[str, Any] = {
+        "title": maintainer.TITLE, "description": maintainer.DESCRIPTION, "provider": "command", "cwd": None,
+        "argv": maintainer.argv(), "timeout_seconds": float(maintainer.TIMEOUT_SECONDS),
+    }  # fmt: skip
+    found = shown(shared_house, "maintainer")
+    assert found | told == found
+    found = shown(shared_house, "tidy")
+    assert found | told | {"title": "Tidy", "cwd": str(tmp_path), "argv": maintainer.argv("plan")} == found
+    (tmp_path / "a.py").write_text("x = 1  \n", encoding="utf-8")
+    execution = json.loads(shared_house.call("agents", "try", "tidy", "--json").stdout.splitlines()[-1])
+    assert (execution["status"], execution["severity"]) == ("succeeded", "warning")
+    assert [finding["file"] for finding in execution["findings"]] == ["a.py"]
+
+
+def test_an_analysis_and_the_maintainer_in_one_are_refused(shared_house: House) -> None:
+    told = shared_house.call("agents", "add", "both", "--maintainer", "--analysis", "hot_spots")
+    assert told.returncode == 2
+    assert "--analysis and --maintainer say different things" in told.stderr
 
 
 def test_an_analysis_of_a_directory_that_was_removed_is_refused(shared_house: House, tmp_path: Path) -> None:

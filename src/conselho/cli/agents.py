@@ -17,6 +17,7 @@ from conselho.cli import agent_fields, agent_options, named, options, terminal
 from conselho.cli.groups import Group
 from conselho.cli.named import Agent
 from conselho.cli.options import Number, Place, Slug, Text
+from conselho.maintainer import start as maintainer
 
 if TYPE_CHECKING:
     from conselho.cli.client import Api
@@ -52,6 +53,7 @@ _SLUG = click.argument("slug", metavar="SLUG")
         "conselho agents add tests --cwd . --timeout 10m -- make test",
         "conselho agents add reviewer --prompt 'Review {prompt}.' --concurrency 1 --allow-env API_KEY -- ./review.sh",
         "conselho agents add debts --analysis debt_markers --cwd ~/src/shop",
+        "conselho agents add maintainer --maintainer",
         "conselho agents add auditor --provider claude --mode edit --allow-tool 'Bash(make test)' --max-turns 30",
     ),
 )
@@ -61,14 +63,21 @@ _SLUG = click.argument("slug", metavar="SLUG")
     "--analysis", metavar="NAME", type=click.Choice([each.name for each in catalog.ALL]),
     help=f"In place of ARGV: analyse --cwd (this directory), with {', '.join(each.name for each in catalog.ALL)}.",
 )  # fmt: skip
+@click.option(
+    "--maintainer", "is_maintainer", is_flag=True,
+    help=f"Before ARGV: {', '.join(maintainer.COMMANDS)}; without ARGV, what the card's command says.",
+)  # fmt: skip
 @_JSON
 @options.place
-def add(place: Place, slug: str, *, analysis: str | None, as_json: bool, **asked: Any) -> None:
+def add(
+    place: Place, slug: str, *, analysis: str | None, is_maintainer: bool, as_json: bool, **asked: Any
+) -> None:  # fmt: skip
     """Define an agent; ARGV, after --, is what it runs.
 
-    With --analysis it runs one that is built in and needs no model, over the directory that is given now.
+    With --analysis it runs one that is built in and needs no model, over the directory that is given now. With
+    --maintainer it mends mechanical faults, tests and reviews without a model, in the directory that each run is given.
     """
-    body = _body(**(asked if analysis is None else _analysing(analysis, asked)))
+    body = _body(**_built_in(analysis, asked, is_maintainer=is_maintainer))
     _check_whole(body)
     if "argv" not in body and body.get("provider", "command") == "command":
         raise errors.Invalid(f"say what it runs, after `--`: conselho agents add {slug} -- make test")
@@ -195,6 +204,21 @@ def _writer(place: Place) -> "Api":
     from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
     return client.writer(place.settings())
+
+
+def _built_in(analysis: str | None, asked: dict[str, Any], *, is_maintainer: bool) -> dict[str, Any]:
+    """What is asked for, and what is not said of one that is built in. Raises: errors.Invalid."""
+    if analysis is not None and is_maintainer:
+        raise errors.Invalid("--analysis and --maintainer say different things: leave one of them out")
+    if is_maintainer:
+        known = {
+            "argv": tuple(maintainer.argv(*asked["argv"])),
+            "title": maintainer.TITLE,
+            "description": maintainer.DESCRIPTION,
+            "timeout_seconds": float(maintainer.TIMEOUT_SECONDS),
+        }
+        return asked | {field: value for field, value in known.items() if field == "argv" or not asked[field]}
+    return asked if analysis is None else _analysing(analysis, asked)
 
 
 def _analysing(name: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _write(folder: int, name: bytes, status: os.stat_result, data: bytes) -> Non
             os.fchmod(made, stat.S_IMODE(status.st_mode))  # after the owner, whose change takes bits away
             os.fsync(made)
         os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
+    except BaseException:  # whatever ended it: the half-written file goes
         with contextlib.suppress(OSError):
             os.unlink(beside, dir_fd=folder)
         raise
