@@ -24,7 +24,7 @@ from conselho.legacy.card_shapes import OlderCard, OlderCardChange, OlderMove, O
 from conselho.legacy.councilors import Store
 
 CARDS_MAX = 1_000  # in one answer: the older list has no pages
-ROWS_AT_ONCE = 20  # one may have 100 KiB of description
+ROWS_AT_ONCE = 50  # one may have 100 KiB of description
 
 router = APIRouter(prefix="/api/cards")
 

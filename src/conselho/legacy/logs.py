@@ -1,7 +1,7 @@
 """What did a card's runs say, as older clients ask for it? The last run with its log, and the runs before it.
 
 All of it is read from the rows of the execution, so the answer is the same while it runs, when it has ended, and after
-any restart. There is no log of a card that nobody knows: as of old it is told as one of a card that never ran.
+any restart. As of old a card that never ran has a log, which is empty; one that nobody knows has none.
 
 The older words: `running` from when a run is accepted, `success` if it succeeded, `error` for any other end. A log is
 told from its end, as far as its limit goes; its first line then says how much is left out.
@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy import Row, bindparam, select
 
+from conselho import errors
 from conselho.cards import queries
 from conselho.cards.models import Card
 from conselho.db.session import Tx
@@ -51,18 +52,24 @@ _ALL = (
 
 router = APIRouter(prefix="/api/logs")
 
+_ABSENT = errors.documented(errors.NotFound)
 
-@router.get("/{card_id}", response_model=OlderLog, summary="Show the log of a card's last run, as of old")
+
+@router.get(
+    "/{card_id}", response_model=OlderLog, responses=_ABSENT, summary="Show the log of a card's last run, as of old"
+)
 async def show_log(database: Store, card_id: str) -> Response:
     """How the last run of a card stands and what it said: the last of its lines, 1 MiB at most.
 
-    `{"status": "idle", "logs": []}` where nothing ran. New clients read and follow logs of any length with
+    `{"status": "idle", "logs": []}` while nothing ran. New clients read and follow logs of any length with
     `/api/v1/executions/{execution_id}/log`.
     """
     return answers.as_response(await database.read(_last, card_id))
 
 
-@router.get("/{card_id}/history", response_model=OlderHistory, summary="Show the logs of a card's runs, as of old")
+@router.get(
+    "/{card_id}/history", response_model=OlderHistory, responses=_ABSENT, summary="Show a card's runs, as of old"
+)
 async def show_history(database: Store, card_id: str) -> Response:
     """The runs of a card, newest first: 50 at most, with 128 KiB of each log and 4 MiB in all.
 
@@ -101,19 +108,17 @@ def with_lines(told: dict[str, Any], encoded: bytes) -> bytes:
 
 
 def _last(tx: Tx, name: str) -> bytes:
-    card = queries.find(tx, name)
-    row = None if card is None else tx.execute(_LAST, {"of_card": card.id}).one_or_none()
+    row = tx.execute(_LAST, {"of_card": queries.one(tx, name).id}).one_or_none()
     if row is None:
         return answers.encode({"status": IDLE, "logs": []})
     return with_lines({"cardId": row.card_id} | _standing(row), lines(tx, row))
 
 
 def _history(tx: Tx, name: str) -> bytes:
-    card = queries.find(tx, name)
-    rows = [] if card is None else tx.execute(_ALL, {"of_card": card.id}).all()
+    card = queries.one(tx, name)
+    rows = tx.execute(_ALL, {"of_card": card.id}).all()
     items = runs.fitting(with_lines(_named(row), lines(tx, row, HISTORY_LOG_BYTES_MAX)) for row in rows)
-    told = {"success": True, "cardId": name if card is None else card.id}
-    return b'{"history":[' + b",".join(items) + b"]," + answers.encode(told)[1:]
+    return b'{"history":[' + b",".join(items) + b"]," + answers.encode({"success": True, "cardId": card.id})[1:]
 
 
 def _named(row: Row[Any]) -> dict[str, Any]:
