@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from conselho.analyses import catalog
+from conselho.cli import demo_card
 from conselho.server import holder
 from tests.cli.conftest import House, remaining
 from tests.cli.programs import PROGRAM, environment
 from tests.cli.test_attend import on_terminal
+from tests.projects.repositories import standing
 
 STREAMS = Path(__file__).parents[1] / "providers" / "streams"
 TITLES = [analysis.title for analysis in catalog.ALL]
@@ -31,7 +33,7 @@ def troubled(tmp_path: Path) -> Path:
     """A repository with a broken file and an old promise."""
     made = tmp_path / "repo"
     made.mkdir()
-    git(made, "init", "-q")
+    git(made, "init", "-q", "-b", "main")
     (made / "broken.json").write_text("{", encoding="utf-8")
     (made / "debt.py").write_text("# TODO: pay it back\n", encoding="utf-8")
     git(made, "add", ".")
@@ -50,10 +52,42 @@ def test_every_analysis_is_a_real_run_with_a_verdict(house: House, troubled: Pat
     assert holder.look(house.data_dir) is None
 
 
+def test_a_card_goes_through_its_commands_and_the_checkout_stays_as_it_was(house: House, troubled: Path) -> None:
+    (troubled / "debt.py").write_text("import os   \n# TODO: pay it back\n", encoding="utf-8")
+    git(troubled, "commit", "-q", "-a", "-m", "owe")
+    (troubled / "new.txt").write_text("not yet   \n", encoding="utf-8")
+    (troubled / "broken.json").write_text("{ ", encoding="utf-8")
+    before = standing(troubled)
+    told = house.call("demo", "--once", "--repo", str(troubled))
+    assert (told.returncode, told.stderr) == (0, "")
+    assert standing(troubled) == before
+    assert "The checkout is as it was.\n" in told.stdout
+    assert "-import os   \n" in told.stdout
+    branch = told.stdout.strip().splitlines()[-1].split()[-1]
+    changed = subprocess.run(
+        ["git", "-C", str(troubled), "diff", "--stat", f"main...{branch}"], capture_output=True, text=True, check=True
+    )
+    assert "debt.py" in changed.stdout
+    assert "new.txt" not in changed.stdout
+
+
+def test_where_nothing_is_to_be_mended_a_card_is_shown_on_a_repository_for_practice(
+    house: House, troubled: Path
+) -> None:
+    for _ in range(2):
+        found = json.loads(house.call("demo", "--once", "--json", "--repo", str(troubled)).stdout)
+        assert [(card["project"], card["column"], card["checkout_untouched"]) for card in found["cards"]] == [
+            ("repo", "done", True), ("practice", "done", True),
+        ]  # fmt: skip
+        assert found["cards"][0]["changes"]["files"] == 0
+        assert found["cards"][1]["changes"]["files"] > 0
+
+
 def test_what_it_says_to_type_works(house: House, troubled: Path) -> None:
     told = house.call("demo", "--once", "--repo", str(troubled), "--data-dir", str(house.data_dir))
-    typed = told.stdout.partition("Look further:\n")[2].strip().splitlines()
-    assert len(typed) == 3
+    lines = told.stdout.partition("Look further:\n")[2].splitlines()
+    typed = [line for line in lines if " --data-dir " in line]
+    assert len(typed) == 4
     for line in typed:
         answer = subprocess.run(shlex.split(line), env=environment(), capture_output=True, text=True, check=False)
         assert (answer.returncode, answer.stderr) == (0, "")
@@ -68,6 +102,8 @@ def test_as_json_it_is_the_finished_runs(house: House, troubled: Path) -> None:
     assert {execution["status"] for execution in found["executions"]} == {"succeeded"}
     assert "error" in {execution["severity"] for execution in found["executions"]}
     assert [councilor["title"] for councilor in found["councilors"]] == TITLES
+    for card in found["cards"]:
+        assert [run["command"] for run in card["executions"]] == list(demo_card.COMMANDS)
     assert [execution["councilor_id"] for execution in found["executions"]] == [
         councilor["id"] for councilor in found["councilors"]
     ]
@@ -87,7 +123,7 @@ def test_once_more_it_is_the_same_council_that_finds_nothing_new(house: House, t
     councilors = json.loads(house.call("councilors", "list", "--json").stdout)["items"]
     assert [councilor["stats"]["total"] for councilor in councilors] == [2] * len(TITLES)
     agents = json.loads(house.call("agents", "list", "--json").stdout)["items"]
-    assert {agent["cwd"] for agent in agents} == {str(moved)}
+    assert {agent["cwd"] for agent in agents} == {str(moved), None}  # the maintainer works where a card has it work
     assert all(agent["title"].startswith("Demo: ") for agent in agents)
 
 
@@ -214,7 +250,7 @@ def install(place: Path, printed: Path) -> str:
     """A CLI that answers as one did that was recorded; returns the PATH on which it is."""
     place.mkdir()
     program = place / "gemini"
-    told = f"case $1 in --version) echo 0.61.0;; *) cat > {place}/prompt; cat {printed};; esac"
+    told = f"case $1 in --version) echo 0.61.0;; *) cat >> {place}/prompt; cat {printed};; esac"
     program.write_text(f"#!/bin/sh\n{told}\n", encoding="utf-8")
     program.chmod(0o755)
     return f"{place}:{os.environ['PATH']}"

@@ -47,11 +47,26 @@ def diff(place: Place, card: str, *, stat: bool, now: bool, as_json: bool) -> No
     if stat:
         _sum_up(found, terminal.output())
     else:
-        _print_patches(found["files"], terminal.output())
+        print_patches(found["files"], terminal.output())
     if found["files_total"] > len(found["files"]):
         messages.say(f"and {found['files_total'] - len(found['files']):,} more files, of which no more is kept")
     if found["nested"]:
         messages.say(f"not looked into, as repositories of their own: {', '.join(map(visible, found['nested']))}")
+
+
+def print_patches(files: list[dict[str, Any]], out: Screen) -> None:
+    """The patches, and what is said of those that are not whole: beside them, where a pipe gets them."""
+    messages = terminal.messages()
+    for each in files:
+        if each["patch"]:
+            is_content = False
+            for line in each["patch"].removesuffix("\n").split("\n"):
+                is_content = (is_content or line.startswith("@@")) and not line.startswith("diff --git ")
+                out.say(_shown(line, out, is_content=is_content))
+        else:
+            messages.say(f"{_path(each)}: {each['status']}, {_why_not_counted(each)}, not shown")
+        if each["is_cut"]:
+            messages.say(f"{_path(each)}: there is more of it than is kept; git shows it on the card's branch")
 
 
 def visible(line: str) -> str:
@@ -82,21 +97,6 @@ def _counts(change: dict[str, Any], out: Screen) -> tuple[str, str]:
 
 def _why_not_counted(change: dict[str, Any]) -> str:
     return "large" if change["is_large"] else "binary" if change["is_binary"] else str(change["kind"])
-
-
-def _print_patches(files: list[dict[str, Any]], out: Screen) -> None:
-    """The patches, and what is said of those that are not whole: beside them, where a pipe gets them."""
-    messages = terminal.messages()
-    for each in files:
-        if each["patch"]:
-            is_content = False
-            for line in each["patch"].removesuffix("\n").split("\n"):
-                is_content = (is_content or line.startswith("@@")) and not line.startswith("diff --git ")
-                out.say(_shown(line, out, is_content=is_content))
-        else:
-            messages.say(f"{_path(each)}: {each['status']}, {_why_not_counted(each)}, not shown")
-        if each["is_cut"]:
-            messages.say(f"{_path(each)}: there is more of it than is kept; git shows it on the card's branch")
 
 
 def _shown(line: str, out: Screen, *, is_content: bool) -> str:

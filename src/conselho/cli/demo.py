@@ -1,4 +1,4 @@
-"""`conselho demo`: a small council of real analyses over a real git repository, through the whole path.
+"""`conselho demo`: a council of real analyses over a real git repository, and a card that goes through its commands.
 
 Each analysis is an agent and a councilor like any other: fired at once, and then by its schedule while a server runs;
 its runs are logged, judged and kept, and what they find is compared. What is wrong with the repository is said before
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conselho import errors
-from conselho.cli import councilor_reports, demo_council, options, terminal
+from conselho.cli import councilor_reports, demo_card, demo_council, options, terminal
 from conselho.cli.follow import Execution
 from conselho.cli.named import Councilor
 from conselho.cli.options import Place
@@ -49,44 +49,54 @@ EXIT_INTERRUPTED = 130
     "provider",
     metavar="NAME",
     type=click.Choice(demo_council.AGENT_CLIS),
-    help=f"One councilor more, of this agent CLI, which only reads: {', '.join(demo_council.AGENT_CLIS)}.",
+    help=f"Who works on the card, and sits in the council to read: {', '.join(demo_council.AGENT_CLIS)}.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the finished runs and the councilors as JSON.")
 @options.place
 def command(place: Place, *, repo: str, once: bool, provider: str | None, as_json: bool) -> int:
-    """Run real analyses over a git repository, show what they found, and let them go on on a schedule.
+    """Run real analyses over a git repository, take a card through its commands, and let the analyses go on.
 
-    Exit 0 if every analysis could be made, whatever it found. The data is kept in ./.demo unless said otherwise.
+    The card's work lies on a branch of its own; your checkout is not touched. Exit 0 if every run succeeded, whatever
+    it found. The data is kept in ./.demo unless said otherwise.
     """
     if provider is not None:
         demo_council.check_agent_cli(provider)
-    root = _repository(repo)
+    top, root = _repository(repo)
     place = _own_place(place)
     settings = place.settings()
     out = terminal.output()
     from conselho.cli import client, listener  # noqa: PLC0415
 
     is_ours = not listener.answers(settings)
-    with client.writer(settings) as api:
+    with client.writer(settings) as api, contextlib.ExitStack() as at_the_end:
+        if is_ours:
+            at_the_end.callback(_stop, api, settings)  # also where something goes wrong: it would fire for ever
         if not as_json:
             out.say(f"Analysing {out.foreign(str(root))}")
         councilors = _seated(api, root, provider)
         executions = _run_all(api, councilors, None if as_json else out)
+        stories = _played(api, top, settings.data_dir, provider, None if as_json else out)
         reports = demo_council.reports(api, councilors)
-        is_left = is_ours and not once
         if as_json:
-            _print_json(root, executions, reports)
+            _print_json(root, executions, reports, stories)
         else:
             _report(executions, reports, place, out)
-        if is_ours and once:
-            _stop(api, settings)
-    if is_left:
+            for story in stories:
+                demo_card.tell(api, story, _program(place), out)
+        if not once:
+            at_the_end.pop_all()
+    if is_ours and not once:
         _serve(settings)
-    return 0 if all(execution["status"] == "succeeded" for execution in executions) else 1
+    all_of_them = [*executions, *(run for story in stories for run in story.executions)]
+    is_well = all(execution["status"] == "succeeded" for execution in all_of_them)
+    return 0 if is_well and all(story.is_untouched for story in stories) else 1
 
 
-def _repository(repo: str) -> Path:
-    """The root to analyse. Raises: errors.Invalid saying why this path cannot be."""
+def _repository(repo: str) -> tuple[Path, Path]:
+    """The top of the repository, and the directory in it that is analysed.
+
+    Raises: errors.Invalid saying why this path cannot be.
+    """
     from conselho.analyses import git, repository  # noqa: PLC0415
 
     try:
@@ -95,14 +105,19 @@ def _repository(repo: str) -> Path:
         raise errors.Invalid(str(error)) from error
     except (git.GitMissingError, git.GitFailedError) as error:
         raise errors.ConselhoError(str(error)) from error
-    return opened.root / os.fsdecode(opened.below)
+    return opened.root, opened.root / os.fsdecode(opened.below)
 
 
 def _own_place(place: Place) -> Place:
     """A demo does not mix with the data of daily work unless it is told to."""
     if place.data_dir or "CONSELHO_DATA_DIR" in os.environ or "CONSELHO_DATA_DIR_FILE" in os.environ:
         return place
-    return Place(os.path.abspath(DEFAULT_DATA_DIR), place.database_url)  # noqa: PTH100 - links are left alone
+    made = Path(os.path.abspath(DEFAULT_DATA_DIR))  # noqa: PTH100 - links are left alone
+    made.mkdir(mode=0o700, exist_ok=True)
+    ignored = made / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")  # also of a repository that it lies in
+    return Place(str(made), place.database_url)
 
 
 def _seated(api: "Api", root: Path, provider: str | None) -> list[Councilor]:
@@ -115,25 +130,35 @@ def _seated(api: "Api", root: Path, provider: str | None) -> list[Councilor]:
 
 
 def _run_all(api: "Api", councilors: list[Councilor], out: terminal.Screen | None) -> list[Execution]:
-    from conselho.cli.progress import Progress  # noqa: PLC0415
+    from conselho.cli.progress import Progress, cancelled_on_interrupt  # noqa: PLC0415
 
     started: list[Execution] = []
-    try:
+    with cancelled_on_interrupt(api, started):
         for councilor in councilors:
             started.append(demo_council.fire(api, councilor))  # noqa: PERF401 - those that began are to be known
         return Progress(api, started, out).watch()
-    except KeyboardInterrupt:
-        for execution in started:
-            # What has ended meanwhile says so, and that is fine.
-            with contextlib.suppress(errors.ConselhoError):
-                api.post(f"/executions/{execution['id']}/cancel")
-        terminal.messages().say("cancelled what was still running")
-        raise
 
 
-def _print_json(root: Path, executions: list[Execution], reports: list[dict[str, Any]]) -> None:
+def _played(
+    api: "Api", top: Path, data_dir: Path, provider: str | None, out: terminal.Screen | None
+) -> list[demo_card.Story]:
+    """A card of the repository; where that has nothing to mend, another one of a repository made for practice."""
+    from conselho.cli import demo_practice  # noqa: PLC0415 - brings what help does not need
+
+    stories = [demo_card.play(api, top, provider, out)]
+    if stories[0].has_ended_well and not stories[0].has_changed_something:
+        stories.append(demo_card.play(api, demo_practice.repository(data_dir), provider, out))
+    return stories
+
+
+def _print_json(
+    root: Path, executions: list[Execution], reports: list[dict[str, Any]], stories: list[demo_card.Story]
+) -> None:
     councilors = [report["councilor"] for report in reports]
-    told = {"repository": str(root), "executions": executions, "councilors": councilors}
+    cards = [
+        story.card | {"executions": story.executions, "checkout_untouched": story.is_untouched} for story in stories
+    ]
+    told = {"repository": str(root), "executions": executions, "councilors": councilors, "cards": cards}
     print(json.dumps(told, ensure_ascii=False), flush=True)
 
 

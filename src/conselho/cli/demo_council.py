@@ -62,7 +62,7 @@ def of_analysis(analysis: Analysis, root: Path) -> Seat:
         "env": passed_on(),
         "timeout_seconds": float(analysis.timeout_seconds),
     }
-    return Seat(_slug(analysis.name), analysis.title, f"{LABEL}: {analysis.description}", EVERY, agent)
+    return Seat(slug_of(analysis.name), analysis.title, f"{LABEL}: {analysis.description}", EVERY, agent)
 
 
 def of_agent_cli(provider: str, root: Path) -> Seat:
@@ -79,7 +79,12 @@ def of_agent_cli(provider: str, root: Path) -> Seat:
         "env_allow": list(PASSED_TO_A_CLI),
         "timeout_seconds": CLI_SECONDS,
     }
-    return Seat(_slug(provider), title, QUESTION, EVERY_OF_A_CLI, agent)
+    return Seat(slug_of(provider), title, QUESTION, EVERY_OF_A_CLI, agent)
+
+
+def slug_of(name: str) -> str:
+    """What an agent of the demo, and its councilor, are called."""
+    return f"{LABEL.lower()}-{name.replace('_', '-')}"
 
 
 def check_agent_cli(provider: str) -> None:
@@ -96,7 +101,7 @@ def check_agent_cli(provider: str) -> None:
 
 def seat(api: "Api", wanted: Seat) -> Councilor:
     """Its councilor: the one that is there, else a new one."""
-    agent = _agent(api, wanted)
+    agent = agent_of(api, wanted)
     try:
         found = named.councilor(api, wanted.slug)
     except errors.NotFound:
@@ -105,6 +110,20 @@ def seat(api: "Api", wanted: Seat) -> Councilor:
         return found
     api.delete(named.councilor_path(wanted.slug))  # its agent was removed, and the one of that name is another
     return _promoted(api, agent, wanted)
+
+
+def agent_of(api: "Api", wanted: Seat) -> Agent:
+    """The agent of a seat: the one that is there, told what has changed, else a new one."""
+    try:
+        found = named.one(api, wanted.slug)
+    except errors.NotFound:
+        made: Agent = api.post("/agents", {"slug": wanted.slug} | wanted.agent)
+        return made
+    changed = {name: value for name, value in wanted.agent.items() if found[name] != value}
+    if not changed:
+        return found
+    told: Agent = api.patch(named.path(wanted.slug), changed)
+    return told
 
 
 def fire(api: "Api", councilor: Councilor) -> Execution:
@@ -135,19 +154,6 @@ def new_findings(report: dict[str, Any], execution: Execution) -> int | None:
     return int(changes["new"]["total"]) if changes["execution_id"] == execution["id"] else None
 
 
-def _agent(api: "Api", wanted: Seat) -> Agent:
-    try:
-        found = named.one(api, wanted.slug)
-    except errors.NotFound:
-        made: Agent = api.post("/agents", {"slug": wanted.slug} | wanted.agent)
-        return made
-    changed = {name: value for name, value in wanted.agent.items() if found[name] != value}
-    if not changed:
-        return found
-    told: Agent = api.patch(named.path(wanted.slug), changed)
-    return told
-
-
 def _promoted(api: "Api", agent: Agent, wanted: Seat) -> Councilor:
     # Title and task are the same, so that its runs are called by the analysis alone.
     made: Councilor = api.post(
@@ -161,7 +167,3 @@ def _promoted(api: "Api", agent: Agent, wanted: Seat) -> Councilor:
         },
     )
     return made
-
-
-def _slug(name: str) -> str:
-    return f"{LABEL.lower()}-{name.replace('_', '-')}"

@@ -4,9 +4,10 @@ A terminal gets a table that moves; a pipe gets a line at each change of state. 
 its latest line is known; the main thread alone prints.
 """
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +39,20 @@ class _Run:
     @property
     def is_over(self) -> bool:
         return self.execution["completed_at"] is not None
+
+
+@contextlib.contextmanager
+def cancelled_on_interrupt(api: "Api", started: Sequence[Execution]) -> Iterator[None]:
+    """Ctrl-C ends what was started by then, before it goes on its way."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for execution in started:
+            # What has ended meanwhile says so, and that is fine.
+            with contextlib.suppress(errors.ConselhoError):
+                api.post(f"/executions/{execution['id']}/cancel")
+        terminal.messages().say("cancelled what was still running")
+        raise
 
 
 _Heard = tuple[str, Line | Execution | errors.ConselhoError]

@@ -7,6 +7,8 @@ from pathlib import Path
 from conselho import errors, names
 from conselho.projects import repositories
 
+WORKTREES = "worktrees"  # their place in the data directory
+PRACTICE = "practice"  # and that of the repository which the demo makes for itself
 PATH_BYTES_MAX = 2000  # PostgreSQL indexes no text of more than 2,704
 
 
@@ -46,7 +48,7 @@ def slug_of(path: str) -> str:
 
 def home(data_dir: Path, project_id: str) -> Path:
     """Where the worktrees of a project lie."""
-    return data_dir / "worktrees" / project_id
+    return data_dir / WORKTREES / project_id
 
 
 def _real(path: str) -> Path:
@@ -68,10 +70,12 @@ def _real(path: str) -> Path:
 
 
 def _check_apart(real: Path, data_dir: Path) -> None:
-    if real == data_dir or data_dir in real.parents:
+    if (real == data_dir or data_dir in real.parents) and real != data_dir / PRACTICE:
         raise errors.Invalid(f"path: {real} lies in the data directory: choose another")
-    if real in data_dir.parents and repositories.find(real) is not None:
-        raise errors.Invalid(f"path: the repository {real} contains the data directory {data_dir}: move one of them")
+    if real in data_dir.parents and repositories.around(data_dir / WORKTREES) == real:
+        raise errors.Invalid(
+            f"path: the repository {real} contains the data directory {data_dir}: move one, or have git ignore it"
+        )
 
 
 def _check_plain(real: Path, default_branch: str | None) -> None:
