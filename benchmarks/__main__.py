@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], help="run only these: b1, b2, …", metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="small counts, to see that it runs: no results are kept")
     wishes = parser.parse_args()
-    known = {path.stem.partition("_")[0]: path.stem for path in sorted(HERE.glob("b[0-9]*_*.py"))}
+    named = {path.stem.partition("_")[0]: path.stem for path in HERE.glob("b[0-9]*_*.py")}
+    known = dict(sorted(named.items(), key=lambda each: int(each[0][1:])))
     wanted = [name.lower() for name in ",".join(wishes.only).split(",") if name] or list(known)
     if unknown := [name for name in wanted if name not in known]:
         parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(known)}")

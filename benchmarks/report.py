@@ -93,7 +93,7 @@ class Report:
 
 def page() -> str:
     """RESULTS.md, from the JSON files."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"), key=_number)]
     goals = [
         f"| {each['name'].upper()} | {goal['words']} | {_compared(goal)} | {_verdict(goal)}{_quick(each)} |"
         for each in found
@@ -114,6 +114,10 @@ def page() -> str:
             *[section(each) for each in found],
         ]
     )
+
+
+def _number(path: Path) -> int:
+    return int(path.stem[1:])
 
 
 def section(kept: Mapping[str, Any]) -> str:

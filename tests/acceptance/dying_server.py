@@ -46,6 +46,13 @@ POINTS = {
     "begin anew before it is said": Point("conselho.worker.run", "Run._began_anew", "before"),
     "begin anew before its commit": Point("conselho.executions.queue", "begin_anew", "after"),
     "begin anew committed, directory there": Point("conselho.worker.run", "Run._began_anew", "after"),
+    "worktree made": Point("conselho.cards.commands", "make_place", "after"),
+    "command before its commit": Point("conselho.cards.commands", "begin", "after"),
+    "command committed, not answered": Point("conselho.cards.giving", "give", "after"),
+    "work looked at": Point("conselho.cards.settling", "_work", "before"),
+    "work committed": Point("conselho.cards.settling", "_work", "after"),
+    "work kept before its commit": Point("conselho.cards.settling", "keep", "after"),
+    "work kept": Point("conselho.cards.settling", "settle", "after"),
 }
 
 

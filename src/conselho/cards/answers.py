@@ -21,6 +21,7 @@ from conselho.projects.models import Project
 
 COLUMN_CARDS_MAX = 200  # of a column, at once
 
+_MOVES = {column.value: moves for column, moves in columns.MOVES.items()}  # orjson takes no key but plain text
 _TOTALS = select(Card.column, func.count().label("total")).group_by(Card.column)
 _IN_PROJECT = _TOTALS.where(Card.project_id == bindparam("project"))
 _DIFF = select(CardDiff.__table__).where(CardDiff.card_id == bindparam("of_card"))
@@ -70,7 +71,7 @@ def board(tx: Tx, limit: int, project: str | None = None, column: Column | None 
         }
         for each in (Column if column is None else shown)
     ]
-    return encode({"columns": parts, "moves": columns.MOVES, "as_of": as_of})
+    return encode({"columns": parts, "moves": _MOVES, "as_of": as_of})
 
 
 def diff(tx: Tx, row: Row[Any]) -> dict[str, Any] | None:

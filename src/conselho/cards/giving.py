@@ -8,10 +8,10 @@ import asyncio
 from pathlib import Path
 
 from conselho import errors, ids
-from conselho.cards import commands, queries, settling
+from conselho.cards import board, commands, queries, settling
 from conselho.cards.commands import Order
 from conselho.cards.turns import turn
-from conselho.db.session import Database
+from conselho.db.session import Database, Tx
 from conselho.executions import queue
 
 
@@ -38,7 +38,14 @@ async def give(database: Database, data_dir: Path, name: str, order: Order, key:
         try:
             place = await asyncio.to_thread(commands.make_place, ready, data_dir)
             request = await asyncio.to_thread(commands.compose, ready, place, data_dir)
+        except errors.Conflict as error:
+            await database.read(commands.look, card.id, order)  # another process was first, and has the branch
+            raise await database.read(_refused, card.id, error.sentence) from error
         except OSError as error:
-            where = ready.project.path
-            raise errors.Conflict(f"{where} cannot be worked in: {error.strerror or error}") from error
+            sentence = f"{ready.project.path} cannot be worked in: {error.strerror or error}"
+            raise await database.read(_refused, card.id, sentence) from error
         return await database.write(commands.begin, ready, place, request, ids.new(), named)
+
+
+def _refused(tx: Tx, card_id: str, sentence: str) -> errors.Conflict:
+    return board.refused(tx, queries.one(tx, card_id), sentence)
