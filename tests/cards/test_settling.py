@@ -111,6 +111,21 @@ def test_a_plan_is_kept_with_the_card_only_where_it_succeeded(database: Database
     assert (shown(database, card)["plan"], shown(database, card)["has_plan"]) == ("First the hinge.", True)
 
 
+@pytest.mark.parametrize(
+    ("result", "plan"),
+    [
+        ('First the hinge.\n\nVERDICT: {"severity": "success"}\n', "First the hinge."),
+        ("VERDICT: no\nFirst the hinge.", "VERDICT: no\nFirst the hinge."),
+        ('VERDICT: {"severity": "success"}', None),
+    ],
+)
+def test_a_plan_is_kept_without_the_verdict_behind_it(
+    database: Database, data_dir: Path, card: str, result: str, plan: str | None
+) -> None:
+    done(database, data_dir, card, result=result)
+    assert shown(database, card)["plan"] == plan
+
+
 def test_a_plan_that_is_too_long_is_cut_between_two_characters(database: Database, data_dir: Path, card: str) -> None:
     done(database, data_dir, card, result="x" + "é" * 110_000)
     plan = shown(database, card)["plan"]

@@ -21,7 +21,7 @@ from conselho.cards.models import Card, CardDiff
 from conselho.cards.turns import turn
 from conselho.db.session import Database, Tx
 from conselho.db.upsert import insert_or_replace
-from conselho.executions import logs, states
+from conselho.executions import logs, states, verdict_line
 from conselho.executions.models import Execution
 from conselho.executions.states import Status
 from conselho.projects import diffs, turns, worktrees
@@ -82,8 +82,8 @@ def keep(tx: Tx, row: Row[Any], came: Came) -> bool:
     values["last_line"] = (line := logs.last_lines(tx, [row.run_id]).get(row.run_id)) and queries.written_line(line)
     if came.commit is not None:
         values["commit"] = came.commit
-    if row.command == Command.PLAN and row.status == Status.SUCCEEDED and row.result:
-        values["plan"] = _shortened(row.result, limits.PLAN_BYTES_MAX)
+    if row.command == Command.PLAN and row.status == Status.SUCCEEDED and (plan := _plan(row.result or "")):
+        values["plan"] = _shortened(plan, limits.PLAN_BYTES_MAX)
     found = came.difference
     if found is not None:
         values |= {
@@ -158,6 +158,14 @@ def _next(tx: Tx) -> list[Row[Any]]:
 
 def _of_card(tx: Tx, card_id: str) -> Row[Any] | None:
     return tx.execute(_OF_CARD, {"of_card": card_id}).one_or_none()
+
+
+def _plan(result: str) -> str:
+    """What it answered, without the verdict behind it, which is kept with the run."""
+    lines = result.rstrip().split("\n")
+    if verdict_line.read(lines[-1]) is not None:
+        del lines[-1]
+    return "\n".join(lines).rstrip()
 
 
 def _shortened(text: str, bytes_max: int) -> str:
