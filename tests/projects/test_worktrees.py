@@ -1,6 +1,7 @@
 """Worktrees of cards, in real repositories; the user's checkout is as it was, whatever happens."""
 
 import shlex
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,47 +100,6 @@ def test_what_is_in_the_way_is_named_and_stays(project: Path, home: Path) -> Non
     with pytest.raises(errors.Conflict, match="is in the way"):
         worktrees.add(project, home, "c1-x")
     assert (home / "c1-x" / "somebody's").read_text() == "work"
-
-
-@pytest.mark.parametrize("work", ["changed", "staged", "new", "nested", "detached", "merging", "locked"])
-def test_a_worktree_with_work_in_no_commit_of_its_branch_is_kept_and_named(
-    project: Path, home: Path, work: str
-) -> None:
-    made = worktrees.add(project, home, "c1-x")
-    if work in {"changed", "staged"}:
-        (made.path / "notes.txt").write_text("work\n")
-    if work == "staged":
-        git(made.path, "add", "-A")
-        (made.path / "notes.txt").write_text("one\ntwo\nthree\n")
-    if work == "new":
-        (made.path / "new.txt").write_text("work\n")
-    if work == "nested":
-        make_repository(made.path / "inner")
-    if work == "detached":
-        git(made.path, "checkout", "-q", "--detach")
-        git(made.path, "commit", "-q", "--allow-empty", "-m", "on no branch")
-    if work == "merging":
-        (project / ".git" / "worktrees" / "c1-x" / "MERGE_HEAD").write_text(made.head + "\n")
-    if work == "locked":
-        git(project, "worktree", "lock", str(made.path))
-
-    why = removing.remove(project, made.path, made.branch)
-
-    assert why is not None
-    assert str(made.path) in why
-    assert why.endswith(": kept")
-    assert made.path.is_dir()
-
-
-def test_what_is_no_worktree_of_the_project_is_not_removed(project: Path, home: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    assert removing.remove(project, tmp_path / "mine", "conselho/x") is not None
-    assert removing.remove(project, project, "main") is not None
-    made = worktrees.add(project, home, "c1-x")
-    made.path.rename(tmp_path / "elsewhere")
-    made.path.symlink_to(project)
-    assert removing.remove(project, made.path, made.branch) is not None
-    assert (project / "notes.txt").exists()
 
 
 def test_a_repository_without_commits_is_refused_in_a_sentence(tmp_path: Path, home: Path) -> None:
@@ -277,6 +237,31 @@ def test_a_git_file_that_an_agent_rewrote_leads_nowhere(project: Path, home: Pat
     commit(project, made)
     assert git(project, "show", f"{made.branch}:notes.txt") == "work"
     assert standing(project) == before
+
+
+def test_worktrees_that_were_moved_with_their_data_directory_are_found_again(project: Path, home: Path) -> None:
+    made = worktrees.add(project, home, "c1-x")
+    (made.path / "new.txt").write_text("work\n")
+    elsewhere = home.rename(home.with_name("elsewhere"))
+    again = worktrees.add(project, elsewhere, "c1-x")
+    assert (again.path, again.branch, again.base) == (elsewhere / "c1-x", made.branch, made.base)
+    assert commit(project, again).commit == git(project, "rev-parse", made.branch)
+    assert [each.standing for each in worktrees.listed(project, elsewhere)] == ["ready"]
+
+
+def test_a_worktree_that_is_still_where_it_was_is_not_taken_by_a_copy(project: Path, home: Path) -> None:
+    made = worktrees.add(project, home, "c1-x")
+    shutil.copytree(home, home.with_name("copy"))
+    with pytest.raises(errors.Conflict, match="is in the way"):
+        worktrees.add(project, home.with_name("copy"), "c1-x")
+    assert worktrees.noted_as(project, made.path).tree == made.path
+
+
+def test_a_branch_that_is_gone_takes_no_commit(project: Path, home: Path) -> None:
+    made = worktrees.add(project, home, "c1-x")
+    git(project, "update-ref", "-d", f"refs/heads/{made.branch}")
+    with pytest.raises(errors.Conflict, match="is gone: nothing was committed"):
+        commit(project, made)
 
 
 def test_ten_cards_at_once_do_not_mix(project: Path, home: Path) -> None:

@@ -118,6 +118,8 @@ def commit_all(project: Path, worktree: Path, branch: str, message: str) -> Comm
     if on != f"refs/heads/{branch}":
         on = "no branch" if on is None else on.removeprefix("refs/heads/")
         raise errors.Conflict(f"{worktree} is on {on}, not on {branch}: nothing was committed")
+    if repositories.commit_of(git, "HEAD") is None:
+        raise errors.Conflict(f"{branch} is gone: nothing was committed, the work lies in {worktree}")
     if is_under_way(git):
         raise errors.Conflict(f"{worktree} is in the middle of a merge or the like: nothing was committed")
     _unlock(git)
