@@ -5,6 +5,7 @@ it made of them. It opens nothing, starts nothing and reads no clock, so a log c
 byte after a restart and yields the same lines.
 """
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,12 @@ class Task:
     session: str | None = None  # the CLI's own, which is to be continued
     new_session: str = ""  # a UUID for the session that is begun, where the CLI lets others choose it
     folder: str = ""  # where `Invocation.files` will lie: an absolute path
+    attachments: tuple[str, ...] = ()  # absolute paths of files that belong to it; their endings tell what they are
+
+    @property
+    def attached_in(self) -> tuple[str, ...]:
+        """The directories in which its attachments lie, and nothing else does."""
+        return tuple(dict.fromkeys(posixpath.dirname(path) for path in self.attachments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ the user's settings allow write files, and tells the model to make a plan instea
 - `full`: `bypassPermissions`, with all settings; as root the CLI asks for IS_SANDBOX as well.
 """
 
+import posixpath
 import re
 from collections.abc import Sequence
 
@@ -85,6 +86,8 @@ class Claude:
         argv += ["--permission-prompts=none", *_mode(options, task.cwd)]
         is_full = options.permission_mode == "full"
         env |= {"IS_SANDBOX": "1"} if is_full else {"CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD": "1"}
+        for place in task.attached_in:  # only to be read; its last part is an id, and no pattern
+            argv += [f"--add-dir={place}", f"--disallowedTools=Edit(//**/{posixpath.basename(place)}/**)"]
         argv += [f"--allowedTools={rule}" for rule in _rules("allowed_tools", options.allowed_tools)]
         argv += [f"--disallowedTools={rule}" for rule in _rules("denied_tools", options.denied_tools)]
         argv += _limits(options)

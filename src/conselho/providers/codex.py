@@ -34,6 +34,7 @@ ALLOWED = {
     "web_search": 'web_search="live"',  # else it sees what was indexed, and reaches no page itself
 }
 EXTRA_ARGS = {"--image": True, "-i": True, "--local-provider": True, "--oss": False, "--strict-config": False}
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")  # what is shown to the model; all else its sandbox lets it read
 ARGUMENT_BYTES_MAX = 128 * 1024 - 64  # of one argument, which Linux limits; the name of its setting aside
 
 
@@ -57,6 +58,7 @@ class Codex:
         is_full = options.permission_mode == "full"
         # The user's own arguments come first: what takes several values would else take what is behind it.
         argv = ["codex", "exec", *arguments.allowed("Codex CLI", options.extra_args, EXTRA_ARGS)]
+        argv += [f"--image={path}" for path in task.attachments if path.lower().endswith(IMAGES) and "," not in path]
         argv += ["--json", "--skip-git-repo-check", f"--cd={task.cwd}"]
         argv += [f"--sandbox={SANDBOXES[options.permission_mode]}", *([] if is_full else ["--ignore-rules"])]
         if not is_full:  # what a project may have started is trusted by who looks on

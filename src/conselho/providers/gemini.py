@@ -86,7 +86,8 @@ class Gemini:
             argv.append(f"--resume={task.session}")
         elif task.new_session:
             argv.append(f"--session-id={task.new_session}")
-        files = {POLICY: gemini_policy.of(options)}
+        argv += [f"--include-directories={place}" for place in task.attached_in]
+        files = {POLICY: gemini_policy.of(options, task.attached_in)}
         if options.system_prompt is not None:
             argv.append(f"--include-directories={task.folder}")
             files |= dict.fromkeys(INSTRUCTIONS, options.system_prompt)

@@ -9,7 +9,9 @@ Source: the policy engine's reference, docs/reference/policy-engine.md of the CL
 """
 
 import json
+import posixpath
 import re
+from collections.abc import Sequence
 
 from conselho import errors
 from conselho.providers.checks import CHECKS, LOOKS
@@ -22,20 +24,27 @@ READING = (
     "write_todos", "tracker_create_task", "tracker_update_task", "tracker_get_task", "tracker_list_tasks",
     "tracker_add_dependency", "tracker_visualize",
 )  # fmt: skip
-EDITING = ("replace", "write_file", "web_fetch", "activate_skill", "invoke_agent")
+WRITING = ("replace", "write_file")
+EDITING = (*WRITING, "web_fetch", "activate_skill", "invoke_agent")
 # Tools that an agent names: `name`, a wildcard of MCP's, or `run_shell_command(words)`.
 _TOOL = re.compile(r"([A-Za-z0-9_.:-]+\*?|mcp_\*_[A-Za-z0-9_.:-]+)(?:\(([^()]*)\))?")
 # The order of rules, highest first. A settings file's `tools.allowed` has 300, which is below the end of a mode.
 _NEVER, _DENIED, _ALLOWED, _MODE, _END = 999, 900, 800, 500, 450
 
 
-def of(options: Options) -> str:
-    """The policy of such options. Raises: errors.Invalid for a tool that is written as none."""
+def of(options: Options, read_only: Sequence[str] = ()) -> str:
+    """The policy of such options, under which nothing is written to the directories `read_only`.
+
+    Raises: errors.Invalid for a tool that is written as none.
+    """
     rules = [_rule(tool, "deny", _DENIED) for tool in options.denied_tools]
     if options.permission_mode == "full":
         return "\n".join(rules)
     # Its approval, which nobody is asked for, would allow everything.
     rules.insert(0, _lines("deny", _NEVER, toolName=("enter_plan_mode", "exit_plan_mode")))
+    for place in read_only:  # by its last part, as paths may be written in several ways
+        named = f'"file_path":"[^"]*{re.escape(posixpath.basename(place))}/'
+        rules.append(_lines("deny", _NEVER, toolName=WRITING, argsPattern=named))
     rules += [_rule(tool, "allow", _ALLOWED) for tool in options.allowed_tools]
     if options.permission_mode == "edit":
         rules.append(_lines("allow", _MODE, toolName=READING + EDITING))

@@ -81,7 +81,7 @@ class OpenCode:
         argv += [] if task.session is None else [f"--session={task.session}"]
         argv += ["--auto"] if options.permission_mode == "full" else []
         argv += arguments.allowed("OpenCode", options.extra_args, EXTRA_ARGUMENTS)
-        rules = opencode_rules.of(options)
+        rules = opencode_rules.of(options, task.attached_in)
         env = dict(QUIET)
         if options.permission_mode != "full":
             env["OPENCODE_DISABLE_PROJECT_CONFIG"] = "1"

@@ -5,6 +5,7 @@ The last rule that fits decides, so what is broad stands first, and what an agen
 Source: https://opencode.ai/docs/permissions/, and the CLI itself for what it does with denials.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -29,9 +30,16 @@ _RUN_ELSEWHERE = (".git/*", "*/.git/*", ".opencode/*", "*/.opencode/*", "opencod
 _LOOK = ("glob", "grep", "list", "lsp", "todowrite", "skill")
 
 
-def of(options: Options) -> dict[str, Any]:
-    """The rules as OpenCode's configuration has them. Raises: errors.Invalid naming a tool there is none of."""
+def of(options: Options, read_only: Iterable[str] = ()) -> dict[str, Any]:
+    """The rules as OpenCode's configuration has them. `read_only`: directories outside that may be read.
+
+    Raises: errors.Invalid naming a tool there is none of.
+    """
     rules = _of_mode(options.permission_mode)
+    for place in read_only if rules else ():
+        rules.setdefault("external_directory", {EVERYTHING: "deny"})[f"{place}/*"] = "allow"
+        if "edit" in rules:
+            rules["edit"][f"*{posixpath.basename(place)}/*"] = "deny"
     for name, pattern in _tools("allowed_tools", options.allowed_tools):
         _set(rules, name, pattern, "allow")
     for name, pattern in _tools("denied_tools", options.denied_tools):

@@ -128,6 +128,8 @@ class Run:
             session=self._row.resume,
             new_session=str(uuid.uuid5(uuid.UUID(self.id), str(self.fence))),
             folder=str(directory.files),
+            # One that was removed since it was asked for is not waited for: some CLIs would not even begin.
+            attachments=tuple(path for path in self._row.attachments or () if Path(path).is_file()),
         )
 
     def again(self) -> "Run":
