@@ -192,15 +192,17 @@ async def test_one_that_breaks_the_configuration(settings: Settings, shop: Path)
     assert committed(shop, card, "work.txt") == "work"
 
 
-@pytest.mark.parametrize("what", ["notes", "branch"])
+@pytest.mark.parametrize("what", ["notes", "pipe", "branch"])
 @on_a_loop
 async def test_one_that_deletes_what_the_repository_knows_of_it(settings: Settings, shop: Path, what: str) -> None:
     before = standing(shop)
     branch = "git update-ref -d refs/heads/conselho/1-mend-it"
-    script = {"notes": 'rm -rf "$(git rev-parse --git-dir)"', "branch": branch}[what]
+    notes = "$(git rev-parse --git-dir)"
+    pipe = f'place="{notes}/gitdir"; rm "$place" && mkfifo "$place"'
+    script = {"notes": f'rm -rf "{notes}"', "pipe": pipe, "branch": branch}[what]
     async with served(settings, works=True) as desk:
         card = await worked(desk, shop, f"{WORK} && {script}")
-        assert {"notes": "is no worktree of", "branch": "is gone: nothing was committed"}[what] in card["note"]
+        assert ("is gone: nothing was committed" if what == "branch" else "is no worktree of") in card["note"]
         await removal_refused(desk)
         assert text(card, "work.txt") == "work\n"
     assert standing(shop) == before

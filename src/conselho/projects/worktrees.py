@@ -7,6 +7,7 @@ agent. How a worktree goes is in `removing.py`.
 
 import contextlib
 import dataclasses
+import os
 import re
 import shlex
 import stat
@@ -179,10 +180,8 @@ def is_under_way(git: Git) -> bool:
 def has_own_link(git: Git) -> bool:
     """Whether the `.git` file of a worktree is the one that it was given."""
     assert git.tree is not None  # noqa: S101 - a worktree has one
-    link = git.tree / ".git"
     try:
-        found = link.lstat()
-        return stat.S_ISREG(found.st_mode) and found.st_size <= LINK_BYTES_MAX and link.read_bytes() == _link(git)
+        return _read(git.tree / ".git") == _link(git)
     except OSError:
         return False
 
@@ -279,5 +278,13 @@ def _all_noted(git: Git) -> Iterator[tuple[Path, Git]]:
     """Each worktree that the repository knows, by its path. Where its directory is gone, git runs beside the notes."""
     for notes in sorted((repositories.shared(git) / "worktrees").glob("*")):
         with contextlib.suppress(OSError):
-            path = (notes / (notes / "gitdir").read_text("utf-8", "surrogateescape").removesuffix("\n")).parent
+            path = (notes / os.fsdecode(_read(notes / "gitdir").removesuffix(b"\n"))).parent
             yield path, Git(notes, path if path.is_dir() else None)
+
+
+def _read(path: Path) -> bytes:
+    """A short file, of which an agent may have made anything. Raises: OSError, also for what has no end."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(f"{path} is no file")
+    with path.open("rb") as file:
+        return file.read(LINK_BYTES_MAX)
