@@ -12,6 +12,7 @@ import click
 from conselho import errors
 from conselho.cards.columns import Column, Command
 from conselho.cli import (
+    card_attachments,
     card_changes,
     card_diffs,
     card_numbers,
@@ -57,6 +58,9 @@ for _each in (
     card_changes.archive,
     *map(card_orders.order, Command),
     card_diffs.diff,
+    card_attachments.attach,
+    card_attachments.attachments,
+    card_attachments.detach,
 ):
     command.add_command(_each)
 

@@ -41,6 +41,7 @@ _RAISED: dict[int, type[errors.ConselhoError]] = {
     404: errors.NotFound,
     409: errors.Conflict,
     413: errors.Invalid,
+    415: errors.Invalid,
     422: errors.Invalid,
     503: errors.Unavailable,
 }
@@ -90,6 +91,11 @@ class Api:
         """Ask for a change, once, however often the server has to be found again."""
         headers = {"Idempotency-Key": ids.new()}
         return self._send("POST", path, json=body or {}, headers=headers, timeout=timeout_seconds)
+
+    def send_file(self, path: str, content: bytes, **query: str) -> Any:
+        """Send a file as it is, once, however often the server has to be found again."""
+        headers = {"Idempotency-Key": ids.new(), "Content-Type": "application/octet-stream"}
+        return self._send("POST", path, params=query, content=content, headers=headers)
 
     def patch(self, path: str, body: dict[str, Any]) -> Any:
         """Change what is named in the body; to ask twice is to ask once."""
