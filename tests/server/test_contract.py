@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from conselho import errors
+from conselho.cards.schemas import ShownCard
 from conselho.executions import answers
 from conselho.server import app, contract
 from conselho.settings import Settings
@@ -104,3 +105,13 @@ async def test_what_is_shown_of_executions_and_logs_has_the_shape_that_is_told(s
         for item in page["items"]:
             strict(answers.ShownExecution).model_validate(item)
         assert {item["findings"][0]["title"] for item in page["items"] if item["findings"]} == {"a"}
+
+
+@on_a_loop
+async def test_a_conflict_over_a_card_has_the_shape_that_is_told(settings: Settings) -> None:
+    problem = DOCUMENT["components"]["schemas"]["Problem"]
+    async with served(settings) as desk:
+        made = (await desk.http.post("/cards", json={"title": "Mend it"})).json()
+        told = (await desk.http.post(f"/cards/{made['id']}/move", json={"column": "done"})).json()
+        assert set(told) == {*problem["required"], "card"} == set(problem["properties"])
+        strict(ShownCard).model_validate(told["card"])

@@ -66,11 +66,12 @@ def _problem() -> dict[str, Any]:
         "detail": words | {"description": "one sentence for a person"},
         "code": words | {"enum": sorted({kind.code for kind in KINDS}), "description": "what programs look at"},
     }
+    card = {"$ref": "#/components/schemas/ListedCard", "description": "of a conflict over one: what it is like now"}
     return {
         "title": "Problem",
         "description": "What went wrong (RFC 9457).",
         "type": "object",
-        "properties": properties,
+        "properties": properties | {"card": card},
         "required": list(properties),
         "additionalProperties": False,
     }
