@@ -1,4 +1,4 @@
-"""What schemathesis cannot guess: an execution that there is, and has ended. Loaded by it, in its own process."""
+"""What schemathesis cannot guess: an execution that there is, and has ended; and cards. It loads this itself."""
 
 import os
 import re
@@ -14,8 +14,12 @@ UUID_CHARACTERS = 36
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Ask for the one execution that has ended in half of the cases, and whenever another one there is would be meant.
 
-    Nobody works here: whoever followed the log of a queued one, or waited for its end, would do so for ever.
+    Nobody works here: whoever followed the log of a queued one, or waited for its end, would do so for ever. Of cards
+    one that there is is asked for in half of the cases, whatever has become of it by then.
     """
+    card = str(case.path_parameters.get("card", "")) if case.path_parameters else ""
+    if len(card) % 2:
+        case.path_parameters["card"] = str(ord(card[0]) % int(os.environ["CONSELHO_TEST_CARDS"]) + 1)
     asked = str(case.path_parameters.get("execution_id", "")) if case.path_parameters else ""
     if len(asked) % 2 or len(asked) == UUID_CHARACTERS:
         case.path_parameters["execution_id"] = os.environ["CONSELHO_TEST_EXECUTION"]

@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,27 @@ from conselho.events import stream
 from conselho.settings import Settings
 from tests.architecture.source import ROOT
 from tests.looping import on_a_loop
-from tests.server.desk import served
+from tests.server.desk import Desk, served
 
 EXAMPLES = os.environ.get("CONSELHO_TEST_EXAMPLES")
 EXAMPLES_MAX = EXAMPLES or "5"  # for each door
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES else "examples,fuzzing"
+CARDS = 9  # that there are, by their numbers
 # A request of the right shape may be wrong: an agent there is not, a cursor that nobody gave out.
 NOT_CHECKED = "positive_data_acceptance"
+
+
+async def have_cards(desk: Desk, tmp_path: Path) -> None:
+    """Cards that can be given commands."""
+    (tmp_path / "project").mkdir()
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("/projects", {"path": str(tmp_path / "project")}),
+        ("/agents", {"slug": "ana", "argv": ["true"]}),
+        *[("/cards", {"title": f"card {number}", "agent": "ana"}) for number in range(CARDS)],
+    ]
+    for path, body in bodies:
+        answer = await desk.http.post(path, json=body)
+        assert answer.status_code == 201, answer.text
 
 
 @on_a_loop
@@ -34,6 +49,7 @@ async def test_no_request_made_from_the_document_meets_an_error_or_an_answer_of_
     async with served(settings) as desk:
         execution_id = await desk.make()
         await desk.http.post(f"/executions/{execution_id}/cancel")
+        await have_cards(desk, tmp_path)
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("schemathesis"), "run", f"{desk.url}/openapi.json",
             "--phases", PHASES, "--max-examples", EXAMPLES_MAX, "--generation-deterministic",
@@ -43,6 +59,7 @@ async def test_no_request_made_from_the_document_meets_an_error_or_an_answer_of_
                 "SCHEMATHESIS_HOOKS": "tests.server.examples_hooks",
                 "PYTHONPATH": str(ROOT),
                 "CONSELHO_TEST_EXECUTION": execution_id,
+                "CONSELHO_TEST_CARDS": str(CARDS),
             },
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
