@@ -59,19 +59,23 @@ def list_(place: Place, project: str, *, limit: int, after: str | None, as_json:
 
 @command.command("remove", epilog=options.example("conselho projects worktrees remove shop 12-typo"))
 @_PROJECT
-@click.argument("name", metavar="NAME")
+@click.argument("worktree", metavar="NAME")
 @options.place
-def remove(place: Place, project: str, *, name: str) -> None:
+def remove(place: Place, project: str, *, worktree: str) -> None:
     """Remove a worktree in which everything is committed. Its branch stays; its card gets it anew when it needs it."""
     from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
-    if (
-        not name or name.startswith(".") or "/" in name or not names.is_storable(name)
-    ):  # an address would lead elsewhere
-        raise errors.NotFound(f"there is no worktree {name[:60]!r}: name it as `conselho projects worktrees list` does")
+    if _leads_elsewhere(worktree):
+        listed = "name it as `conselho projects worktrees list` does"
+        raise errors.NotFound(f"there is no worktree {worktree[:60]!r}: {listed}")
     with client.writer(place.settings()) as api:
-        api.delete(named.project_path(project, "worktrees", quote(name, safe="")))
-    print(f"removed {name}")
+        api.delete(named.project_path(project, "worktrees", quote(worktree, safe="")))
+    print(f"removed {worktree}")
+
+
+def _leads_elsewhere(worktree: str) -> bool:
+    """Whether an address with that name in it would be another one."""
+    return not worktree or worktree.startswith(".") or "/" in worktree or not names.is_storable(worktree)
 
 
 def _row(found: dict[str, Any]) -> list[str]:
