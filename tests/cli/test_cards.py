@@ -26,6 +26,7 @@ case $CONSELHO_COMMAND in
 *) echo 'VERDICT: {"severity": "warning", "summary": "almost", "findings": [{"title": "Too short", "file": "said.txt", "line": 1}]}' ;;
 esac
 """  # noqa: E501
+pytestmark = pytest.mark.timeout(400)  # each command is a process, and there are many
 MERGE = "git -C {} merge --no-ff conselho/{}-say-what-went-wrong"
 
 
@@ -56,14 +57,17 @@ class CardHouse(House):
 
 @pytest.fixture
 def cards(tmp_path: Path, database_url: str) -> Iterator[CardHouse]:
-    """A house once of each kind of database, with a background server."""
+    """A house once of each kind of database, served."""
     url = None if database_url.startswith("sqlite") else database_url
     made = CardHouse(tmp_path / "house", url, make_repository(tmp_path / "shop"))
-    for arguments in (("agents", "add", "hand", "--", "sh", "-c", WORK), ("projects", "add", ".", "--agent", "hand")):
-        told = made.call(*arguments)
-        assert told.returncode == 0, told.stderr
-    yield made
-    made.close()
+    with made.serve(*(() if url is None else ("--database-url", url))):
+        for arguments in (
+            ("agents", "add", "hand", "--", "sh", "-c", WORK),
+            ("projects", "add", ".", "--agent", "hand"),
+        ):
+            told = made.call(*arguments)
+            assert told.returncode == 0, told.stderr
+        yield made
 
 
 def test_the_limits_and_words_are_those_of_the_server() -> None:
@@ -286,6 +290,12 @@ def test_looking_needs_no_server_and_no_database(house: House) -> None:
     assert house.call("cards", "list").stderr.startswith("no cards yet: ")
     assert json.loads(house.call("cards", "list", "--json").stdout) == {"items": [], "next": None}
     assert not house.data_dir.exists()
+
+
+def test_a_shell_is_offered_the_numbers_of_cards_where_a_server_is(cards: CardHouse) -> None:
+    number = cards.add("Two\nlines")
+    asked = {"_CONSELHO_COMPLETE": "fish_complete", "COMP_WORDS": "conselho cards show ", "COMP_CWORD": ""}
+    assert cards.call(**asked).stdout == f"plain,{number}\tTwo lines\n"
 
 
 def test_what_nobody_sees_is_spelled_out() -> None:
