@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance import traces
-from tests.acceptance.house import Server
-from tests.agent_clis.cli_house import CliHouse, Model, texts
+from tests.agent_clis.asking import claude as ask
+from tests.agent_clis.cli_house import CliHouse, texts
 
-# Quick where the CLI would wait: one try more, and no half minute of them.
-QUICK = {"ANTHROPIC_API_KEY": "sk-ant-dummy", "CLAUDE_CODE_MAX_RETRIES": "1"}
 HOSTILE = '- --help "\'$(touch x)` \\ \u00e9\U0001f600 "\r\n\t{prompt} %s'
 CANCEL_SECONDS = 12
 LIFTS = 1_900_000_000  # a moment in 2030
-
-
-def ask(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    env = QUICK | {"ANTHROPIC_BASE_URL": scripted.url} | wish.pop("env", {})
-    return house.ask(server, "claude", prompt, **{"env": env, "model": "claude-sonnet-4-5"} | wish)
 
 
 def shell(command: str, **more: Any) -> dict[str, Any]:

@@ -9,37 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance import traces
-from tests.acceptance.house import Server
-from tests.agent_clis.cli_house import CliHouse, Model, texts
+from tests.agent_clis.asking import codex as ask
+from tests.agent_clis.cli_house import CliHouse, texts
 from tests.scripted_model.responses import LIMIT_SECONDS
 
-CONFIG = """
-model = "scripted-1"
-model_provider = "scripted"
-
-[model_providers.scripted]
-name = "scripted"
-base_url = "{url}/v1"
-wire_api = "responses"
-env_key = "SCRIPTED_KEY"
-request_max_retries = 1
-stream_max_retries = 1
-
-[features]
-shell_snapshot = false  # made behind the run's back, and left running where the answer is there at once
-
-[sandbox_workspace_write]
-exclude_slash_tmp = true  # else its sandbox leaves an empty .git there, for as long as this machine lives
-"""
 HOSTILE = '- --help "\'$(touch x)` \\ \u00e9\U0001f600 "\r\n\t{prompt} %s'
 CANCEL_SECONDS = 12
-
-
-def ask(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    config = house.home / ".codex" / "config.toml"
-    config.parent.mkdir(exist_ok=True)
-    config.write_text(CONFIG.format(url=scripted.url))
-    return house.ask(server, "codex", prompt, **{"env": {"SCRIPTED_KEY": "dummy"}} | wish)
 
 
 def shell(command: str, **more: Any) -> dict[str, Any]:

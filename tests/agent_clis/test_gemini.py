@@ -9,31 +9,12 @@ from typing import Any
 import pytest
 
 from tests.acceptance import traces
-from tests.acceptance.house import Server
-from tests.agent_clis.cli_house import CliHouse, Model, texts
+from tests.agent_clis.asking import GEMINI_MODEL, GEMINI_SETTINGS, configured
+from tests.agent_clis.asking import gemini as ask
+from tests.agent_clis.cli_house import CliHouse, texts
 
-MODEL = "gemini-2.5-flash"
-# By default a question that was refused is asked ten times, up to half a minute apart.
-SETTINGS = {
-    "security": {"auth": {"selectedType": "gemini-api-key"}},
-    "privacy": {"usageStatisticsEnabled": False},
-    "general": {"maxAttempts": 2},
-}
 HOSTILE = '-p --help "\'$(touch x)` \\ \u00e9\U0001f600 "\r\n\t{prompt}'
 CANCEL_SECONDS = 12
-
-
-@pytest.fixture
-def house(cli_house: CliHouse) -> CliHouse:
-    settings = cli_house.home / ".gemini" / "settings.json"
-    settings.parent.mkdir()
-    settings.write_text(json.dumps(SETTINGS))
-    return cli_house
-
-
-def ask(house: CliHouse, server: Server, model: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    env = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": model.url} | wish.pop("env", {})
-    return house.ask(server, "gemini", prompt, **{"model": MODEL, "env": env} | wish)
 
 
 def call(tool: str, **given: Any) -> dict[str, Any]:
@@ -48,10 +29,10 @@ def arguments_of(pids: dict[int, str]) -> bytes:
     return b"\n".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids)
 
 
-def test_an_answer_has_its_result_session_and_tokens(house: CliHouse) -> None:
-    model = house.model([{"say": "All is well.\nVERDICT: fine"}])
-    server = house.serve()
-    shown = server.end_of(execution := ask(house, server, model))
+def test_an_answer_has_its_result_session_and_tokens(cli_house: CliHouse) -> None:
+    model = cli_house.model([{"say": "All is well.\nVERDICT: fine"}])
+    server = cli_house.serve()
+    shown = server.end_of(execution := ask(cli_house, server, model))
     assert (shown["status"], shown["severity"]) == ("succeeded", "success"), shown
     assert shown["result"] == "All is well.\nVERDICT: fine"
     assert shown["session"]
@@ -63,17 +44,17 @@ def test_an_answer_has_its_result_session_and_tokens(house: CliHouse) -> None:
     assert model.turns()[0]["asked"][-1] == "Audit this repo"
 
 
-def test_an_edit_writes_a_file_and_runs_a_check(house: CliHouse) -> None:
-    (house.repo / "Makefile").write_text("check:\n\t@echo it is checked\n")
+def test_an_edit_writes_a_file_and_runs_a_check(cli_house: CliHouse) -> None:
+    (cli_house.repo / "Makefile").write_text("check:\n\t@echo it is checked\n")
     turns = [
         [{"say": "Writing."}, call("write_file", file_path="a.txt", content="b\n")],
         shell("make check"),
         {"say": "Done"},
     ]
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "edit"}))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model, options={"permission_mode": "edit"}))
     assert (shown["status"], shown["severity"], shown["result"], shown["turns"]) == ("succeeded", "success", "Done", 3)
-    assert (house.repo / "a.txt").read_text() == "b\n"
+    assert (cli_house.repo / "a.txt").read_text() == "b\n"
     lines = server.log(execution)
     assert texts(lines, "tool") == ["write_file: a.txt", "run_shell_command: make check"]
     assert texts(lines, "tool_result")[-1] == "it is checked"
@@ -84,7 +65,7 @@ def test_an_edit_writes_a_file_and_runs_a_check(house: CliHouse) -> None:
 
 
 @pytest.mark.parametrize("mode", ["plan", "edit"])
-def test_leaving_a_plan_gives_no_more_than_the_mode(house: CliHouse, mode: str) -> None:
+def test_leaving_a_plan_gives_no_more_than_the_mode(cli_house: CliHouse, mode: str) -> None:
     turns = [
         call("enter_plan_mode", reason="x"),
         call("write_file", file_path="plan.md", content="x"),
@@ -95,147 +76,148 @@ def test_leaving_a_plan_gives_no_more_than_the_mode(house: CliHouse, mode: str) 
         call("write_file", file_path=".gemini/.env", content="x"),
         {"say": "Done"},
     ]
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": mode}))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model, options={"permission_mode": mode}))
     assert (shown["status"], shown["severity"]) == ("succeeded", "warning"), shown
-    assert not (house.repo / "taken").exists()
+    assert not (cli_house.repo / "taken").exists()
     assert not Path("/tmp/conselho-taken").exists()
     # What would be run or read another time: the CLI itself keeps it.
-    assert not (house.repo / ".git").exists()
-    assert not (house.repo / ".gemini").exists()
-    assert (house.repo / "plan.md").exists() == (mode == "edit")
+    assert not (cli_house.repo / ".git").exists()
+    assert not (cli_house.repo / ".gemini").exists()
+    assert (cli_house.repo / "plan.md").exists() == (mode == "edit")
     lines = server.log(execution)
     assert any("run_shell_command was refused" in text for text in texts(lines, "warning"))
     assert not [text for text in texts(lines, "stderr") if "olicy file error" in text], "every rule was taken"
 
 
-def test_what_the_project_allows_itself_is_not_allowed(house: CliHouse) -> None:
-    own = house.repo / ".gemini" / "settings.json"
+def test_what_the_project_allows_itself_is_not_allowed(cli_house: CliHouse) -> None:
+    own = cli_house.repo / ".gemini" / "settings.json"
     own.parent.mkdir()
-    hook = {"matcher": "*", "hooks": [{"name": "x", "type": "command", "command": f"touch {house.repo}/hooked"}]}
+    hook = {"matcher": "*", "hooks": [{"name": "x", "type": "command", "command": f"touch {cli_house.repo}/hooked"}]}
     settings = {
-        "tools": {"allowed": ["run_shell_command"], "discoveryCommand": f"touch {house.repo}/discovered"},
+        "tools": {"allowed": ["run_shell_command"], "discoveryCommand": f"touch {cli_house.repo}/discovered"},
         "hooks": {"SessionStart": [hook], "BeforeTool": [hook]},
-        "mcpServers": {"x": {"command": "touch", "args": [f"{house.repo}/served"]}},
+        "mcpServers": {"x": {"command": "touch", "args": [f"{cli_house.repo}/served"]}},
     }
     own.write_text(json.dumps(settings))
-    server, model = house.serve(), house.model([shell("touch taken"), {"say": "Done"}])
-    shown = server.end_of(ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([shell("touch taken"), {"say": "Done"}])
+    shown = server.end_of(ask(cli_house, server, model))
     assert (shown["status"], shown["severity"]) == ("succeeded", "warning"), shown
-    assert {path.name for path in house.repo.iterdir()} == {".gemini", "README.md"}
+    assert {path.name for path in cli_house.repo.iterdir()} == {".gemini", "README.md"}
 
 
-def test_full_is_told_and_asks_nothing(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([shell("touch taken > out 2>&1 && echo here"), {"say": "Done"}])
-    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "full"}))
+def test_full_is_told_and_asks_nothing(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([shell("touch taken > out 2>&1 && echo here"), {"say": "Done"}])
+    shown = server.end_of(execution := ask(cli_house, server, model, options={"permission_mode": "full"}))
     assert (shown["status"], shown["severity"]) == ("succeeded", "success"), shown
-    assert (house.repo / "taken").exists()
+    assert (cli_house.repo / "taken").exists()
     assert "runs with all permissions: nothing is asked (full)" in texts(server.log(execution), "system")
 
 
-def test_tools_are_allowed_and_denied_by_name(house: CliHouse) -> None:
+def test_tools_are_allowed_and_denied_by_name(cli_house: CliHouse) -> None:
     turns = [
         shell("touch taken"),
         shell("touch other && true"),
         call("read_file", file_path="README.md"),
         {"say": "Done"},
     ]
-    server, model = house.serve(), house.model(turns)
+    server, model = cli_house.serve(), cli_house.model(turns)
     options = {"allowed_tools": ["run_shell_command(touch taken)"], "denied_tools": ["read_file"]}
-    server.end_of(execution := ask(house, server, model, options=options))
+    server.end_of(execution := ask(cli_house, server, model, options=options))
     assert not [text for text in texts(server.log(execution), "stderr") if "olicy file" in text], "every rule was taken"
-    assert (house.repo / "taken").exists()
-    assert not (house.repo / "other").exists()
+    assert (cli_house.repo / "taken").exists()
+    assert not (cli_house.repo / "other").exists()
     offered = [each["name"] for each in model.turns()[0]["body"]["tools"][0]["functionDeclarations"]]
     assert "read_file" not in offered
 
 
-def test_a_system_prompt_is_added(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([{"say": "Done"}])
-    server.end_of(ask(house, server, model, options={"system_prompt": "Speak like a \u00e9migr\u00e9."}))
+def test_a_system_prompt_is_added(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([{"say": "Done"}])
+    server.end_of(ask(cli_house, server, model, options={"system_prompt": "Speak like a \u00e9migr\u00e9."}))
     (request,) = model.turns()
     assert "Speak like a \u00e9migr\u00e9." in json.dumps(request["body"], ensure_ascii=False)
     assert "Gemini CLI" in json.dumps(request["body"]["systemInstruction"])
 
 
-def test_a_conversation_goes_on(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "It was 7."}])
-    first = server.end_of(ask(house, server, model, "Remember 7"))
-    second = server.end_of(ask(house, server, model, "What was it?", continue_from=first["id"]))
+def test_a_conversation_goes_on(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([{"say": "I shall remember 7."}, {"say": "It was 7."}])
+    first = server.end_of(ask(cli_house, server, model, "Remember 7"))
+    second = server.end_of(ask(cli_house, server, model, "What was it?", continue_from=first["id"]))
     assert (second["status"], second["result"], second["session"]) == ("succeeded", "It was 7.", first["session"])
     said = json.dumps(model.turns()[-1]["body"]["contents"])
     assert "Remember 7" in said
     assert "I shall remember 7." in said
 
 
-def test_a_conversation_that_is_gone_begins_anew_and_says_so(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "I do not know."}])
-    first = server.end_of(ask(house, server, model, "Remember 7"))
-    for kept in (house.home / ".gemini" / "tmp").rglob("chats/*"):
+def test_a_conversation_that_is_gone_begins_anew_and_says_so(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([{"say": "I shall remember 7."}, {"say": "I do not know."}])
+    first = server.end_of(ask(cli_house, server, model, "Remember 7"))
+    for kept in (cli_house.home / ".gemini" / "tmp").rglob("chats/*"):
         kept.unlink()
-    second = server.end_of(execution := ask(house, server, model, "What was it?", continue_from=first["id"]))
+    second = server.end_of(execution := ask(cli_house, server, model, "What was it?", continue_from=first["id"]))
     assert (second["status"], second["result"]) == ("succeeded", "I do not know."), second
     assert second["session"] not in {None, first["session"]}
     assert "Remember 7" not in json.dumps(model.turns()[-1]["body"]["contents"])
     assert f"session {first['session']} is not known any more" in texts(server.log(execution), "system")
 
 
-def test_cancelled_in_the_middle_of_a_tool_it_leaves_nothing(house: CliHouse) -> None:
+def test_cancelled_in_the_middle_of_a_tool_it_leaves_nothing(cli_house: CliHouse) -> None:
     turns = [shell('touch "$TMPDIR/in-tool"; setsid sleep 34572 & sleep 34572'), {"say": "never"}]
-    server, model = house.serve(), house.model(turns)
-    execution = ask(house, server, model, options={"permission_mode": "full"})
-    house.await_file("in-tool")
+    server, model = cli_house.serve(), cli_house.model(turns)
+    execution = ask(cli_house, server, model, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
     begun = time.monotonic()
     server.cancel(execution)
     assert server.end_of(execution)["status"] == "cancelled"
     assert time.monotonic() - begun < CANCEL_SECONDS
-    assert not house.processes(execution)
+    assert not cli_house.processes(execution)
     assert not traces.found("sleep\x0034572")
 
 
-def test_a_refused_key_is_told_with_how_to_sign_in(house: CliHouse) -> None:
+def test_a_refused_key_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
     refusal = {"status": 400, "message": "API key not valid. Please pass a valid API key."}
-    server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])
-    shown = server.end_of(ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal | {"times": "always"}}])
+    shown = server.end_of(ask(cli_house, server, model))
     assert (shown["status"], shown["reason"]) == ("failed", "auth_failed"), shown
     assert "API key not valid" in shown["error"]
     assert "GEMINI_API_KEY" in shown["error"]
 
 
-def test_a_run_that_was_given_up_says_what_its_api_did(house: CliHouse) -> None:
+def test_a_run_that_was_given_up_says_what_its_api_did(cli_house: CliHouse) -> None:
     refusal = {"status": 503, "message": "The model is overloaded.", "times": "always"}
-    (house.home / ".gemini" / "settings.json").write_text(json.dumps(SETTINGS | {"general": {"maxAttempts": 10}}))
-    server, model = house.serve(), house.model([{"fail": refusal}])
-    shown = house.given_up(server, ask(house, server, model))
+    patient = GEMINI_SETTINGS | {"general": {"maxAttempts": 10}}
+    configured(cli_house.home / ".gemini" / "settings.json", patient)
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal}])
+    shown = cli_house.given_up(server, ask(cli_house, server, model))
     assert shown["status"] == "cancelled", shown
     assert shown["error"].startswith("cancelled; tried ")
     assert "The model is overloaded" in shown["error"]
 
 
-def test_a_limit_says_when_it_lifts(house: CliHouse) -> None:
+def test_a_limit_says_when_it_lifts(cli_house: CliHouse) -> None:
     refusal = {"status": 429, "message": "You exceeded your current quota. Please retry in 7200.5s."}
-    server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])
-    shown = server.end_of(ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal | {"times": "always"}}])
+    shown = server.end_of(ask(cli_house, server, model))
     assert (shown["status"], shown["reason"]) == ("failed", "rate_limited"), shown
     left = datetime.fromisoformat(shown["lifts_at"]) - datetime.now(UTC)
     assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, minutes=1)
 
 
-def test_a_silent_model_is_waited_for_until_the_timeout(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([[{"say": "Wait for it"}, {"stall": True}]])
-    shown = server.end_of(execution := ask(house, server, model, timeout_seconds=4))
+def test_a_silent_model_is_waited_for_until_the_timeout(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([[{"say": "Wait for it"}, {"stall": True}]])
+    shown = server.end_of(execution := ask(cli_house, server, model, timeout_seconds=4))
     assert (shown["status"], shown["reason"]) == ("timed_out", "timeout"), shown
-    assert not house.processes(execution)
+    assert not cli_house.processes(execution)
 
 
-def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(house: CliHouse) -> None:
-    gate = house.gate()
+def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(cli_house: CliHouse) -> None:
+    gate = cli_house.gate()
     turns = [[{"say": "Waiting."}, shell(f'touch "$TMPDIR/in-tool"; {gate.wait}')], {"say": "It was worth it."}]
-    server, model = house.serve(), house.model(turns)
-    execution = ask(house, server, model, options={"permission_mode": "full"})
-    house.await_file("in-tool")
+    server, model = cli_house.serve(), cli_house.model(turns)
+    execution = ask(cli_house, server, model, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
     server.kill()
-    heir = house.serve()
+    heir = cli_house.serve()
     gate.open()
     shown = heir.end_of(execution)
     assert (shown["status"], shown["result"], shown["turns"]) == ("succeeded", "It was worth it.", 2), shown
@@ -243,12 +225,12 @@ def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(house: CliHous
     assert len(model.turns()) == 2
 
 
-def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(house: CliHouse) -> None:
+def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(cli_house: CliHouse) -> None:
     prompt = HOSTILE + "0123456789\u00e9\n" * 38_400 + "\n"
-    server, model = house.serve(), house.model([shell('touch "$TMPDIR/in-tool"; sleep 345')])
-    execution = ask(house, server, model, prompt, options={"permission_mode": "full"})
-    house.await_file("in-tool")
-    running = arguments_of(house.processes(execution))
+    server, model = cli_house.serve(), cli_house.model([shell('touch "$TMPDIR/in-tool"; sleep 345')])
+    execution = ask(cli_house, server, model, prompt, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
+    running = arguments_of(cli_house.processes(execution))
     assert b"gemini" in running
     assert b"touch x" not in running
     assert b"0123456789" not in running
@@ -257,12 +239,14 @@ def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(house: Cli
     server.end_of(execution)
 
 
-def test_a_project_cannot_have_its_prompts_sent_elsewhere(house: CliHouse) -> None:
-    server, elsewhere = house.serve(), house.model([{"say": "Tell me more."}])
+def test_a_project_cannot_have_its_prompts_sent_elsewhere(cli_house: CliHouse) -> None:
+    server, elsewhere = cli_house.serve(), cli_house.model([{"say": "Tell me more."}])
     settings = f"GOOGLE_GEMINI_BASE_URL={elsewhere.url}\nGOOGLE_VERTEX_BASE_URL={elsewhere.url}\n"
-    (house.repo / ".env").write_text(settings)
-    (house.repo / ".gemini").mkdir()
-    (house.repo / ".gemini" / ".env").write_text(settings)
-    asked = house.ask(server, "gemini", "Audit this", model=MODEL, env={"GEMINI_API_KEY": "dummy"}, timeout_seconds=6)
+    (cli_house.repo / ".env").write_text(settings)
+    (cli_house.repo / ".gemini").mkdir()
+    (cli_house.repo / ".gemini" / ".env").write_text(settings)
+    asked = cli_house.ask(
+        server, "gemini", "Audit this", model=GEMINI_MODEL, env={"GEMINI_API_KEY": "dummy"}, timeout_seconds=6
+    )
     assert server.end_of(asked)["status"] in {"failed", "timed_out"}
     assert elsewhere.requests() == []

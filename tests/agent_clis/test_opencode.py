@@ -12,39 +12,12 @@ from typing import Any
 import pytest
 
 from tests.acceptance import traces
-from tests.acceptance.house import Server
-from tests.agent_clis.cli_house import CliHouse, Model, texts
+from tests.agent_clis.asking import opencode as ask
+from tests.agent_clis.cli_house import CliHouse, texts
 
-MODEL = "scripted/small"
-# As a user would add a model of his own; the package that speaks to it is part of OpenCode, nothing is fetched.
-CONFIGURATION = {
-    "provider": {
-        "scripted": {
-            "npm": "@ai-sdk/openai-compatible",
-            "options": {"baseURL": "{env:SCRIPTED_URL}/v1", "apiKey": "{env:SCRIPTED_KEY}"},
-            "models": {
-                "small": {
-                    "limit": {"context": 1_000_000, "output": 8_000},
-                    "cost": {"input": 1, "output": 2, "cache_read": 0.1},
-                }
-            },
-        }
-    }
-}
 COST_USD = 0.000143  # of a turn of 100 tokens, 30 from the cache and 20 of output, at these prices
 HOSTILE = '--help -p "\'$(touch x)` \\ \u00e9\U0001f600 "\r\n\t{prompt} {file:/etc/passwd} %s\n'
 CANCEL_SECONDS = 12
-
-
-@pytest.fixture
-def house(cli_house: CliHouse) -> CliHouse:
-    write(cli_house.home / ".config" / "opencode" / "opencode.json", CONFIGURATION)
-    return cli_house
-
-
-def ask(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    env = {"SCRIPTED_URL": scripted.url, "SCRIPTED_KEY": "dummy"} | wish.pop("env", {})
-    return house.ask(server, "opencode", prompt, **{"model": MODEL, "env": env} | wish)
 
 
 def write(path: Path, content: Any) -> None:
@@ -64,10 +37,10 @@ def kinds(lines: Sequence[dict[str, Any]]) -> list[str]:
     return [line["kind"] for line in lines]
 
 
-def test_an_answer_has_its_result_session_tokens_and_cost(house: CliHouse) -> None:
-    model = house.model([[{"think": "Hm."}, {"say": "All is well.\nVERDICT: fine"}]])
-    server = house.serve()
-    shown = server.end_of(execution := ask(house, server, model))
+def test_an_answer_has_its_result_session_tokens_and_cost(cli_house: CliHouse) -> None:
+    model = cli_house.model([[{"think": "Hm."}, {"say": "All is well.\nVERDICT: fine"}]])
+    server = cli_house.serve()
+    shown = server.end_of(execution := ask(cli_house, server, model))
     assert (shown["status"], shown["severity"]) == ("succeeded", "success"), shown
     assert shown["result"] == "All is well.\nVERDICT: fine"
     assert shown["session"].startswith("ses_")
@@ -78,21 +51,21 @@ def test_an_answer_has_its_result_session_tokens_and_cost(house: CliHouse) -> No
     assert request["asked"] == ["Audit this repo"]
 
 
-def test_an_edit_writes_a_file_and_runs_a_check(house: CliHouse) -> None:
-    (house.repo / "Makefile").write_text("check:\n\t@echo it is checked\n")
-    written = str(house.repo / "a.txt")
+def test_an_edit_writes_a_file_and_runs_a_check(cli_house: CliHouse) -> None:
+    (cli_house.repo / "Makefile").write_text("check:\n\t@echo it is checked\n")
+    written = str(cli_house.repo / "a.txt")
     turns = [
         [{"say": "Writing."}, call("write", filePath=written, content="b\n")],
         shell("make check 2>&1 | tail -3"),
         shell("touch taken"),
         {"say": "Done"},
     ]
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "edit"}))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model, options={"permission_mode": "edit"}))
     assert (shown["status"], shown["severity"], shown["result"], shown["turns"]) == ("succeeded", "warning", "Done", 4)
     assert shown["cost_usd"] == pytest.approx(4 * COST_USD)
     assert Path(written).read_text() == "b\n"
-    assert not (house.repo / "taken").exists()
+    assert not (cli_house.repo / "taken").exists()
     lines = server.log(execution)
     assert texts(lines, "tool") == [f"write: {written}", "bash: make check 2>&1 | tail -3", "bash: touch taken"]
     assert texts(lines, "warning") == ["denied: bash: touch taken"]
@@ -103,59 +76,62 @@ def test_an_edit_writes_a_file_and_runs_a_check(house: CliHouse) -> None:
     assert checked["data"]["duration_seconds"] > 0
 
 
-def test_a_plan_only_reads_whatever_the_project_says(house: CliHouse) -> None:
-    (house.repo / "AGENTS.md").write_text("Be brief here.")
+def test_a_plan_only_reads_whatever_the_project_says(cli_house: CliHouse) -> None:
+    (cli_house.repo / "AGENTS.md").write_text("Be brief here.")
     own = {"permission": {"*": "allow"}, "agent": {"conselho": {"permission": {"bash": "allow"}}}}
-    write(house.repo / "opencode.json", own | {"mcp": {"x": {"type": "local", "command": ["touch", "taken"]}}})
+    write(cli_house.repo / "opencode.json", own | {"mcp": {"x": {"type": "local", "command": ["touch", "taken"]}}})
     turns = [
-        call("read", filePath=str(house.repo / "README.md")),
+        call("read", filePath=str(cli_house.repo / "README.md")),
         shell("touch taken"),
-        call("write", filePath=str(house.repo / "taken"), content="x"),
+        call("write", filePath=str(cli_house.repo / "taken"), content="x"),
         call("read", filePath="/etc/hostname"),
         {"say": "Done"},
     ]
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model))
     assert (shown["status"], shown["severity"], shown["result"]) == ("succeeded", "warning", "Done"), shown
-    assert not (house.repo / "taken").exists()
+    assert not (cli_house.repo / "taken").exists()
     lines = server.log(execution)
     assert len(texts(lines, "warning")) == 3
     assert any("A small project." in text for text in texts(lines, "tool_result"))
     assert "Be brief here." in json.dumps(model.turns()[0]["body"])
 
 
-def test_code_of_the_project_runs_only_where_it_is_trusted(house: CliHouse) -> None:
-    plugin = house.repo / ".opencode" / "plugin" / "taking.js"
+def test_code_of_the_project_runs_only_where_it_is_trusted(cli_house: CliHouse) -> None:
+    plugin = cli_house.repo / ".opencode" / "plugin" / "taking.js"
     plugin.parent.mkdir(parents=True)
-    taken = house.scratch / "taken"
+    taken = cli_house.scratch / "taken"
     plugin.write_text(f'import {{ writeFileSync }} from "fs"; writeFileSync("{taken}", ""); export default {{}}')
-    (house.repo / "deep" / ".git").mkdir(parents=True)  # no repository, and no end of the way up
-    server, model = house.serve(), house.model([{"say": "Done"}, {"say": "Done"}])
-    for mode, place in (("plan", house.repo), ("edit", house.repo / "deep")):
-        shown = server.end_of(ask(house, server, model, cwd=str(place), options={"permission_mode": mode}))
+    (cli_house.repo / "deep" / ".git").mkdir(parents=True)  # no repository, and no end of the way up
+    server, model = cli_house.serve(), cli_house.model([{"say": "Done"}, {"say": "Done"}])
+    for mode, place in (("plan", cli_house.repo), ("edit", cli_house.repo / "deep")):
+        shown = server.end_of(ask(cli_house, server, model, cwd=str(place), options={"permission_mode": mode}))
         assert (shown["status"], shown["reason"]) == ("failed", "permission_needed"), shown
         assert str(plugin) in shown["error"]
     assert not taken.exists()
     assert model.requests() == []
     # That variable keeps it from fetching what plugins are made with, and from no plugin.
-    trusting = {"options": {"permission_mode": "full"}, "env": {"OPENCODE_DISABLE_PROJECT_CONFIG": "1"}}
-    shown = server.end_of(ask(house, server, model, **trusting))
+    trusting: dict[str, Any] = {
+        "options": {"permission_mode": "full"},
+        "env": {"OPENCODE_DISABLE_PROJECT_CONFIG": "1"},
+    }
+    shown = server.end_of(ask(cli_house, server, model, **trusting))
     assert shown["status"] == "succeeded", shown
     assert taken.exists(), "what is refused is no idle fear"
 
 
-def test_full_is_told_and_asks_nothing(house: CliHouse) -> None:
+def test_full_is_told_and_asks_nothing(cli_house: CliHouse) -> None:
     turns = [shell("touch taken; cat /etc/hostname"), call("read", filePath="/etc/hostname"), {"say": "Done"}]
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model, options={"permission_mode": "full"}))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model, options={"permission_mode": "full"}))
     assert (shown["status"], shown["severity"], shown["turns"]) == ("succeeded", "success", 3), shown
-    assert (house.repo / "taken").exists()
+    assert (cli_house.repo / "taken").exists()
     assert "runs with all permissions: nothing is asked (full)" in texts(server.log(execution), "system")
 
 
-def test_options_reach_it(house: CliHouse) -> None:
+def test_options_reach_it(cli_house: CliHouse) -> None:
     mcp_server = [sys.executable, str(Path(__file__).with_name("mcp_server.py"))]
-    mcp_config = house.scratch / "mcp.json"
+    mcp_config = cli_house.scratch / "mcp.json"
     servers = {"loud": {"type": "local", "command": mcp_server}, "gone": {"type": "local", "command": ["false"]}}
     write(mcp_config, {"mcp": servers})
     turns = [[call("loud_shout", text="well done"), shell("git status")], {"say": "Done"}]
@@ -166,8 +142,8 @@ def test_options_reach_it(house: CliHouse) -> None:
         "denied_tools": ["grep", "bash(git push *)"],
         "max_turns": 7,
     }
-    server, model = house.serve(), house.model(turns)
-    shown = server.end_of(execution := ask(house, server, model, options=options))
+    server, model = cli_house.serve(), cli_house.model(turns)
+    shown = server.end_of(execution := ask(cli_house, server, model, options=options))
     assert (shown["status"], shown["severity"], shown["result"]) == ("succeeded", "warning", "Done"), shown
     lines = server.log(execution)
     assert "WELL DONE" in texts(lines, "tool_result")
@@ -178,17 +154,17 @@ def test_options_reach_it(house: CliHouse) -> None:
     assert offered == {"bash", "glob", "loud_shout", "read", "skill", "todowrite"}
 
 
-def test_an_mcp_file_that_is_not_there_is_told(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([])
-    shown = server.end_of(ask(house, server, model, options={"mcp_config": "/nowhere/mcp.json"}))
+def test_an_mcp_file_that_is_not_there_is_told(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([])
+    shown = server.end_of(ask(cli_house, server, model, options={"mcp_config": "/nowhere/mcp.json"}))
     assert (shown["status"], shown["reason"]) == ("failed", "bad_input"), shown
     assert "/nowhere/mcp.json does not exist" in shown["error"]
 
 
-def test_a_conversation_goes_on(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "It was 7."}])
-    first = server.end_of(ask(house, server, model, "Remember 7"))
-    second = server.end_of(ask(house, server, model, "What was it?", continue_from=first["id"]))
+def test_a_conversation_goes_on(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([{"say": "I shall remember 7."}, {"say": "It was 7."}])
+    first = server.end_of(ask(cli_house, server, model, "Remember 7"))
+    second = server.end_of(ask(cli_house, server, model, "What was it?", continue_from=first["id"]))
     assert (second["status"], second["result"], second["session"]) == ("succeeded", "It was 7.", first["session"])
     assert second["cost_usd"] == pytest.approx(COST_USD), "of this run alone"
     said = json.dumps(model.turns()[-1]["body"]["messages"])
@@ -196,89 +172,89 @@ def test_a_conversation_goes_on(house: CliHouse) -> None:
     assert "I shall remember 7." in said
 
 
-def test_a_session_that_is_gone_is_begun_anew(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([{"say": "I shall remember 7."}, {"say": "What was what?"}])
-    first = server.end_of(ask(house, server, model, "Remember 7"))
-    shutil.rmtree(house.home / ".local" / "share" / "opencode")
-    second = server.end_of(execution := ask(house, server, model, "What was it?", continue_from=first["id"]))
+def test_a_session_that_is_gone_is_begun_anew(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([{"say": "I shall remember 7."}, {"say": "What was what?"}])
+    first = server.end_of(ask(cli_house, server, model, "Remember 7"))
+    shutil.rmtree(cli_house.home / ".local" / "share" / "opencode")
+    second = server.end_of(execution := ask(cli_house, server, model, "What was it?", continue_from=first["id"]))
     assert (second["status"], second["result"]) == ("succeeded", "What was what?"), second
     assert second["session"] != first["session"]
     assert any("is not known any more" in text for text in texts(server.log(execution), "system"))
 
 
-def test_cancelled_in_the_middle_of_a_tool_it_leaves_nothing(house: CliHouse) -> None:
+def test_cancelled_in_the_middle_of_a_tool_it_leaves_nothing(cli_house: CliHouse) -> None:
     turns = [shell('touch "$TMPDIR/in-tool"; setsid sleep 34576 & sleep 34576'), {"say": "never"}]
-    server, model = house.serve(), house.model(turns)
-    execution = ask(house, server, model, options={"permission_mode": "full"})
-    house.await_file("in-tool")
+    server, model = cli_house.serve(), cli_house.model(turns)
+    execution = ask(cli_house, server, model, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
     begun = time.monotonic()
     server.cancel(execution)
     assert server.end_of(execution)["status"] == "cancelled"
     assert time.monotonic() - begun < CANCEL_SECONDS
-    assert not house.processes(execution)
+    assert not cli_house.processes(execution)
     assert not traces.found("sleep\x0034576")
 
 
-def test_a_refused_key_is_told_with_how_to_sign_in(house: CliHouse) -> None:
+def test_a_refused_key_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
     refusal = {"status": 401, "message": "Incorrect API key provided: dummy."}
-    server, model = house.serve(), house.model([{"fail": refusal | {"times": "always"}}])
-    shown = server.end_of(ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal | {"times": "always"}}])
+    shown = server.end_of(ask(cli_house, server, model))
     assert (shown["status"], shown["reason"]) == ("failed", "auth_failed"), shown
     assert "Incorrect API key" in shown["error"]
     assert "opencode auth login" in shown["error"]
     assert len(model.turns()) == 1
 
 
-def test_a_run_that_was_given_up_says_what_its_api_did(house: CliHouse) -> None:
+def test_a_run_that_was_given_up_says_what_its_api_did(cli_house: CliHouse) -> None:
     refusal = {"status": 503, "message": "The model is overloaded.", "times": "always"}
-    server, model = house.serve(), house.model([{"fail": refusal | {"headers": {"retry-after": "30"}}}])
-    shown = house.given_up(server, ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal | {"headers": {"retry-after": "30"}}}])
+    shown = cli_house.given_up(server, ask(cli_house, server, model))
     assert shown["status"] == "cancelled", shown
     assert shown["error"].startswith("cancelled; tried ")
     assert "The model is overloaded" in shown["error"]
 
 
-def test_a_model_there_is_none_of_is_told(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([])
-    shown = server.end_of(ask(house, server, model, model="scripted/large"))
+def test_a_model_there_is_none_of_is_told(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([])
+    shown = server.end_of(ask(cli_house, server, model, model="scripted/large"))
     assert (shown["status"], shown["reason"]) == ("failed", "model_unknown"), shown
     assert "scripted/large" in shown["error"]
     assert "opencode models" in shown["error"]
 
 
-def test_a_limit_is_tried_again_and_then_says_when_it_lifts(house: CliHouse) -> None:
+def test_a_limit_is_tried_again_and_then_says_when_it_lifts(cli_house: CliHouse) -> None:
     refusal = {"status": 429, "message": "Rate limit reached. Please try again in 2h0m.", "times": "always"}
-    server, model = house.serve(), house.model([{"fail": refusal | {"headers": {"retry-after-ms": "10"}}}])
-    shown = server.end_of(execution := ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal | {"headers": {"retry-after-ms": "10"}}}])
+    shown = server.end_of(execution := ask(cli_house, server, model))
     assert (shown["status"], shown["reason"]) == ("failed", "rate_limited"), shown
     left = datetime.fromisoformat(shown["lifts_at"]) - datetime.now(UTC)
     assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, minutes=1)
     assert len(texts(server.log(execution), "warning")) == len(model.turns()) == 6
 
 
-def test_a_request_that_was_tried_again_is_a_warning(house: CliHouse) -> None:
+def test_a_request_that_was_tried_again_is_a_warning(cli_house: CliHouse) -> None:
     refusal = {"status": 429, "message": "Slow down.", "headers": {"retry-after-ms": "10"}}
-    server, model = house.serve(), house.model([{"fail": refusal}, {"say": "Done"}])
-    shown = server.end_of(execution := ask(house, server, model))
+    server, model = cli_house.serve(), cli_house.model([{"fail": refusal}, {"say": "Done"}])
+    shown = server.end_of(execution := ask(cli_house, server, model))
     assert (shown["status"], shown["severity"], shown["result"]) == ("succeeded", "warning", "Done"), shown
     assert any("Slow down." in text for text in texts(server.log(execution), "warning"))
 
 
-def test_a_silent_model_is_waited_for_until_the_timeout(house: CliHouse) -> None:
-    server, model = house.serve(), house.model([[{"say": "Wait for it"}, {"stall": True}]])
-    shown = server.end_of(execution := ask(house, server, model, timeout_seconds=6))
+def test_a_silent_model_is_waited_for_until_the_timeout(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([[{"say": "Wait for it"}, {"stall": True}]])
+    shown = server.end_of(execution := ask(cli_house, server, model, timeout_seconds=6))
     assert (shown["status"], shown["reason"]) == ("timed_out", "timeout"), shown
-    assert not house.processes(execution)
+    assert not cli_house.processes(execution)
 
 
-def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(house: CliHouse) -> None:
-    gate = house.gate()
+def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(cli_house: CliHouse) -> None:
+    gate = cli_house.gate()
     turns = [[{"say": "Waiting."}, shell(f'touch "$TMPDIR/in-tool"; {gate.wait}')], {"say": "It was worth it."}]
-    server, model = house.serve(), house.model(turns)
-    execution = ask(house, server, model, options={"permission_mode": "full"})
-    house.await_file("in-tool")
+    server, model = cli_house.serve(), cli_house.model(turns)
+    execution = ask(cli_house, server, model, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
     server.kill()
-    heir = house.serve()
+    heir = cli_house.serve()
     gate.open()
     shown = heir.end_of(execution)
     assert (shown["status"], shown["result"], shown["turns"]) == ("succeeded", "It was worth it.", 2), shown
@@ -286,12 +262,12 @@ def test_a_killed_server_is_followed_by_one_that_takes_the_run_up(house: CliHous
     assert len(model.turns()) == 2
 
 
-def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(house: CliHouse) -> None:
+def test_a_hostile_prompt_arrives_byte_for_byte_and_is_seen_by_nobody(cli_house: CliHouse) -> None:
     prompt = HOSTILE + "0123456789\u00e9\n" * 38_400 + "\n"
-    server, model = house.serve(), house.model([shell('touch "$TMPDIR/in-tool"; sleep 345')])
-    execution = ask(house, server, model, prompt, options={"permission_mode": "full"})
-    house.await_file("in-tool")
-    running = b"\n".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in house.processes(execution))
+    server, model = cli_house.serve(), cli_house.model([shell('touch "$TMPDIR/in-tool"; sleep 345')])
+    execution = ask(cli_house, server, model, prompt, options={"permission_mode": "full"})
+    cli_house.await_file("in-tool")
+    running = b"\n".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in cli_house.processes(execution))
     assert b"opencode" in running
     assert b"touch x" not in running
     assert b"0123456789" not in running

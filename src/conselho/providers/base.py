@@ -21,6 +21,10 @@ KINDS = (
 )  # fmt: skip
 
 
+# A socket's path has at most 107 bytes, and Python's multiprocessing, say, adds 32 to that of TMPDIR.
+TMPDIR_BYTES_MAX = 72
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What an execution asks a provider to do."""
@@ -32,8 +36,15 @@ class Task:
     cwd: str = "/"
     session: str | None = None  # the CLI's own, which is to be continued
     new_session: str = ""  # a UUID for the session that is begun, where the CLI lets others choose it
-    folder: str = ""  # where `Invocation.files` will lie: an absolute path
     attachments: tuple[str, ...] = ()  # absolute paths of files that belong to it; their endings tell what they are
+    folder: str = ""  # where `Invocation.files` will lie: an absolute path
+    scratch: str = ""  # an empty directory, where the invocation `has_scratch`; gone at the end
+
+    @property
+    def tmpdir(self) -> dict[str, str]:
+        """The scratch as TMPDIR, so that nothing is left of a run; none where tools could make no sockets in it."""
+        is_short = len(self.scratch.encode("utf-8", "surrogateescape")) <= TMPDIR_BYTES_MAX
+        return {"TMPDIR": self.scratch} if self.scratch and is_short else {}
 
     @property
     def attached_in(self) -> tuple[str, ...]:
@@ -62,6 +73,7 @@ class Invocation:
     fixed: dict[str, str] = field(default_factory=dict)  # variables that hold what it may do
     stdin: bytes | None = None
     files: Mapping[str, str] = field(default_factory=dict)  # small ones by their name in `Task.folder`; gone at the end
+    has_scratch: bool = False  # `Task.scratch` is used
     notes: tuple[str, ...] = ()  # what the log says before all else: that permissions are not asked for, say
     needed: tuple[str, ...] = ()  # files that must be there: absolute paths
     traps: tuple[Trap, ...] = ()  # what must not

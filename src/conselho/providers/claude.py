@@ -81,7 +81,7 @@ class Claude:
             raise errors.Invalid("claude takes no argv: say what it is to do in the prompt, and how in options")
         if not task.prompt or not task.prompt.strip():
             raise errors.Invalid("claude needs a prompt: say what it is to do")
-        options, env, files = task.options, dict(QUIET), {}
+        options, env, files = task.options, QUIET | task.tmpdir, {}
         argv = ["claude", "-p", "--output-format=stream-json", "--verbose", "--strict-mcp-config"]
         argv += ["--permission-prompts=none", *_mode(options, task.cwd)]
         is_full = options.permission_mode == "full"
@@ -101,7 +101,8 @@ class Claude:
         elif task.new_session:
             argv.append(f"--session-id={task.new_session}")
         notes = ("runs with all permissions: nothing is asked (full)",) if is_full else ()
-        return Invocation(argv=tuple(argv), env=env, stdin=task.prompt.encode("utf-8"), files=files, notes=notes)
+        stdin = task.prompt.encode("utf-8")
+        return Invocation(argv=tuple(argv), env=env, stdin=stdin, files=files, has_scratch=True, notes=notes)
 
     def begin(self) -> State:
         """Nothing was said yet."""

@@ -63,6 +63,8 @@ class Codex:
         argv += [f"--sandbox={SANDBOXES[options.permission_mode]}", *([] if is_full else ["--ignore-rules"])]
         if not is_full:  # what a project may have started is trusted by who looks on
             argv += ["-c", f'projects.{_quoted(task.cwd)}.trust_level="untrusted"']
+        if task.tmpdir:  # in each place that commands may write its sandbox leaves an empty .git, .agents and .codex
+            argv += ["-c", "sandbox_workspace_write.exclude_slash_tmp=true"]
         for setting in _settings(options):
             argv += ["-c", setting]
         if task.model is not None:
@@ -70,7 +72,7 @@ class Codex:
         if task.session is not None:
             argv += ["resume", _thread(task.session)]
         notes = ("runs with all permissions: nothing is asked (full)",) if is_full else ()
-        return Invocation(argv=(*argv, "-"), stdin=prompt, notes=notes)
+        return Invocation(argv=(*argv, "-"), env=task.tmpdir, stdin=prompt, has_scratch=True, notes=notes)
 
     def begin(self) -> Reading:
         """Nothing was read yet."""

@@ -93,7 +93,8 @@ class Gemini:
             files |= dict.fromkeys(INSTRUCTIONS, options.system_prompt)
         argv += arguments.allowed("Gemini CLI", options.extra_args, EXTRA_ARGS)
         notes = tuple(_notes(task))
-        return Invocation(argv=tuple(argv), env=dict(ENV), stdin=prompt, files=files, notes=notes)
+        env = ENV | task.tmpdir  # where it leaves reports of what went wrong, with the whole conversation
+        return Invocation(argv=tuple(argv), env=env, stdin=prompt, files=files, has_scratch=True, notes=notes)
 
     def begin(self) -> Reading:
         """Nothing was read yet."""

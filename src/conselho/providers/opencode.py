@@ -82,7 +82,8 @@ class OpenCode:
         argv += ["--auto"] if options.permission_mode == "full" else []
         argv += arguments.allowed("OpenCode", options.extra_args, EXTRA_ARGUMENTS)
         rules = opencode_rules.of(options, task.attached_in)
-        env = dict(QUIET)
+        # Its own library, of 5 MB, it unpacks anew for each run, and leaves there.
+        env = QUIET | {"BUN_TMPDIR": task.scratch} | task.tmpdir if task.scratch else dict(QUIET)
         if options.permission_mode != "full":
             env["OPENCODE_DISABLE_PROJECT_CONFIG"] = "1"
         if options.mcp_config is not None:
@@ -93,6 +94,7 @@ class OpenCode:
             fixed={"OPENCODE_CONFIG_CONTENT": _configuration(task, rules), "OPENCODE_PERMISSION": json.dumps(rules)},
             stdin=(task.prompt or "").encode("utf-8"),
             files={} if options.system_prompt is None else {INSTRUCTIONS: options.system_prompt},
+            has_scratch=True,
             notes=_notes(task),
             traps=() if options.permission_mode == "full" else TRAPS,
         )

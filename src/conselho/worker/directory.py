@@ -19,6 +19,7 @@ SPEC, SPAWNED, SPOOL = "spec.json", "spawned", "spool"
 EXIT, EXIT_UNNAMED = "exit.json", "exit.json.reserved"
 LOCK, BELL, CONTROL, CANCEL, STDIN, DEADLINE = "lock", "bell", "control", "cancel", "stdin", "deadline"
 FILES = "files"  # what the agent is given to read
+SCRATCH = "tmp"  # what it may write, and nobody reads
 WORD_BYTES_MAX = 64  # of what `cancel` says
 
 
@@ -49,7 +50,19 @@ class RunDirectory:
         """Where the files lie that its agent is given."""
         return self.path / FILES
 
-    def make(self, spec: dict[str, Any], stdin: bytes | None, files: Mapping[str, str] | None = None) -> int:
+    @property
+    def scratch(self) -> Path:
+        """Where its agent's CLI may put what is of no use to anybody later."""
+        return self.path / SCRATCH
+
+    def make(
+        self,
+        spec: dict[str, Any],
+        stdin: bytes | None,
+        files: Mapping[str, str] | None = None,
+        *,
+        has_scratch: bool = False,
+    ) -> int:
         """Make it and take its lock; returns the lock's descriptor, to be inherited by the shim alone."""
         self.remove()  # the same fence made one that never got as far as a commit
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,6 +72,8 @@ class RunDirectory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if stdin is not None:
                 self._write(STDIN, stdin)
+            if has_scratch:
+                self.scratch.mkdir(mode=0o700)
             if files:
                 self.files.mkdir(mode=0o700)
             for name, text in (files or {}).items():

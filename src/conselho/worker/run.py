@@ -128,6 +128,7 @@ class Run:
             session=self._row.resume,
             new_session=str(uuid.uuid5(uuid.UUID(self.id), str(self.fence))),
             folder=str(directory.files),
+            scratch=str(directory.scratch),
             # One that was removed since it was asked for is not waited for: some CLIs would not even begin.
             attachments=tuple(path for path in self._row.attachments or () if Path(path).is_file()),
         )
@@ -168,7 +169,7 @@ class Run:
         source = Status.CLAIMED
         lock: int | None = None
         try:
-            lock = directory.make(spec, invocation.stdin, invocation.files)
+            lock = directory.make(spec, invocation.stdin, invocation.files, has_scratch=invocation.has_scratch)
             if self._row.retry_on_loss:
                 directory.move_deadline(_deadline(self._context.settings))
             self._directory = directory
