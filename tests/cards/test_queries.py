@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, event, update
+from sqlalchemy import Connection, delete, event, update
 
 from conselho import errors, ids
 from conselho.cards import answers, queries, schemas, settling
 from conselho.cards.columns import Column, Command
+from conselho.cards.models import Card
 from conselho.db import engine
 from conselho.db.session import Database, Tx
 from conselho.executions.models import Execution
@@ -222,7 +223,7 @@ def test_a_card_whose_runs_were_removed_is_shown_without(database: Database, tmp
     (card,) = make_many(database, tmp_path, 1)
 
     def forget(tx: Tx) -> None:
-        tx.execute(Execution.__table__.delete().where(Execution.card_id == card))
+        tx.execute(delete(Execution).where(Execution.card_id == card))
 
     database.submit(forget).result()
     found = shown(database, card)
@@ -267,7 +268,7 @@ def test_places_that_are_the_same_are_read_once_each(database: Database) -> None
     made = [make_card(database, str(number)) for number in range(5)]
 
     def put_together(tx: Tx) -> None:
-        tx.execute(update(queries.Card).values(position=0))
+        tx.execute(update(Card).values(position=0))
 
     database.submit(put_together).result()
     seen: list[str] = []

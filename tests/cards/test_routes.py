@@ -84,7 +84,8 @@ async def test_a_card_goes_all_the_way(settings: Settings, shop: Path) -> None:
             desk, shop, 'echo "did $CONSELHO_COMMAND"; [ $CONSELHO_COMMAND != /implement ] || echo x > new.txt'
         )
         await have(desk, "/cards", title="Mend the door")
-        runs = []
+        runs: list[str] = []
+        found: dict[str, Any] = {}
         for word in ("/plan", "implement", "/test", "review"):
             runs.append((await have(desk, "/cards/1/commands", command=word))["id"])
             found = await settled(desk, "1")
@@ -155,8 +156,11 @@ async def test_what_cannot_be_is_refused_and_names_the_field(settings: Settings,
         ):
             status, sentence = problem(await desk.http.post(path, json=body))
             assert (status, word in sentence) == (422, True), (path, body, sentence)
-        for body in ({"title": None}, {"title": ""}, {"version": 0}, {"colour": "red"}, {"agents": {"dance": "ana"}}):
-            assert problem(await desk.http.patch("/cards/1", json=body))[0] == 422, body
+        changes: tuple[dict[str, Any], ...] = (
+            {"title": None}, {"title": ""}, {"version": 0}, {"colour": "red"}, {"agents": {"dance": "ana"}}
+        )  # fmt: skip
+        for change in changes:
+            assert problem(await desk.http.patch("/cards/1", json=change))[0] == 422, change
         for query in (
             {"limit": 0}, {"limit": 201}, {"column": "heaven"}, {"after": "1.x"}, {"column": "plan", "after": "x"},
         ):  # fmt: skip
