@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from conselho.executions import endings
 from conselho.settings import Settings
@@ -98,8 +99,9 @@ async def test_what_cannot_be_commanded_is_refused_and_nothing_is_written(settin
         card = await add(desk)
         unknown = {"cardId": "0190c1a2-0000-7000-8000-000000000001", "title": "A card that is not there"}
         assert problem(await send(desk, "POST", "execute-plan", unknown))[0] == 404
-        for body in ({}, {"cardId": None}, {"cardId": card["id"], "model": "m" * 101}, [], {"cardId": {}}):
-            assert problem(await send(desk, "POST", "execute-plan", body))[0] == 422
+        wrong: list[Any] = [{}, {"cardId": None}, {"cardId": card["id"], "model": "m" * 101}, [], {"cardId": {}}]
+        for each in wrong:
+            assert problem(await send(desk, "POST", "execute-plan", each))[0] == 422
         assert problem(await send(desk, "POST", "execute-nothing", {"cardId": card["id"]}))[0] == 422
 
         await begin(desk, "plan", card)

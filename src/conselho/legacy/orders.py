@@ -60,10 +60,14 @@ async def execute(
         headers = {"Location": f"/api/logs/{card.id}", "Preference-Applied": AT_ONCE}
         return answers.as_response(accepted, 202, headers)
     wait = patience.for_the_end(database, signals, execution_id, WAIT_SECONDS_MAX, lambda: leaving(request))
-    if not await wait:
-        return Response(status_code=204)  # nobody is there to read it
-    await settling.settle(database, card.id)  # so that the plan is there
-    return answers.as_response(await database.read(_ended, card.id, execution_id))
+    try:
+        if not await wait:
+            return Response(status_code=204)  # nobody is there to read it
+        await settling.settle(database, card.id)  # so that the plan is there
+        return answers.as_response(await database.read(_ended, card.id, execution_id))
+    except errors.Unavailable as away:  # to ask again would be to begin another run
+        where = f"/api/logs/{card.id}"
+        raise errors.Unavailable(f"{away.sentence}; the run was accepted, and {where} tells how it goes") from away
 
 
 async def _write(database: Database, card: Row[Any], order: Order, body: OlderOrder) -> None:
@@ -86,7 +90,7 @@ def _accepted(tx: Tx, card_id: str, execution_id: str) -> bytes:
 def _ended(tx: Tx, card_id: str, execution_id: str) -> bytes:
     row = logs.run(tx, execution_id)
     if row.status in states.OPEN:
-        raise errors.Unavailable(f"the run goes on, and is not waited for here: see /api/logs/{card_id}")
+        raise errors.Unavailable("the end of the run is not waited for any more")
     word = logs.word(row.status)
     error = None if word == logs.SUCCESS else row.error or f"the run ended as {row.status}"
     told = {"success": word == logs.SUCCESS, "status": word, "result": row.result, "error": error}
