@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.acceptance.house import Server
 from tests.agent_clis.cli_house import CliHouse, Model
 
 Ask = Callable[..., str]
+Wish = dict[str, Any]
 
 # Quick where the CLI would wait: one try more, and no half minute of them.
 CLAUDE_QUICK = {"ANTHROPIC_API_KEY": "sk-ant-dummy", "CLAUDE_CODE_MAX_RETRIES": "1"}
@@ -57,26 +59,43 @@ OPENCODE_CONFIGURATION = {
 }
 
 
-def claude(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    env = CLAUDE_QUICK | {"ANTHROPIC_BASE_URL": scripted.url} | wish.pop("env", {})
-    return house.ask(server, "claude", prompt, **{"env": env, "model": "claude-sonnet-4-5"} | wish)
+def _claude(_: CliHouse, model: Model) -> Wish:
+    return {"env": CLAUDE_QUICK | {"ANTHROPIC_BASE_URL": model.url}, "model": "claude-sonnet-4-5"}
 
 
-def codex(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
-    configured(house.home / ".codex" / "config.toml", CODEX_CONFIG.format(url=scripted.url) + CODEX_SPARES_TMP)
-    return house.ask(server, "codex", prompt, **{"env": {"SCRIPTED_KEY": "dummy"}} | wish)
+def _codex(house: CliHouse, model: Model) -> Wish:
+    configured(house.home / ".codex" / "config.toml", CODEX_CONFIG.format(url=model.url) + CODEX_SPARES_TMP)
+    return {"env": {"SCRIPTED_KEY": "dummy"}}
 
 
-def gemini(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
+def _gemini(house: CliHouse, model: Model) -> Wish:
     configured(house.home / ".gemini" / "settings.json", GEMINI_SETTINGS)
-    env = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": scripted.url} | wish.pop("env", {})
-    return house.ask(server, "gemini", prompt, **{"model": GEMINI_MODEL, "env": env} | wish)
+    return {"model": GEMINI_MODEL, "env": {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": model.url}}
 
 
-def opencode(house: CliHouse, server: Server, scripted: Model, prompt: str = "Audit this repo", **wish: Any) -> str:
+def _opencode(house: CliHouse, model: Model) -> Wish:
     configured(house.home / ".config" / "opencode" / "opencode.json", OPENCODE_CONFIGURATION)
-    env = {"SCRIPTED_URL": scripted.url, "SCRIPTED_KEY": "dummy"} | wish.pop("env", {})
-    return house.ask(server, "opencode", prompt, **{"model": OPENCODE_MODEL, "env": env} | wish)
+    return {"model": OPENCODE_MODEL, "env": {"SCRIPTED_URL": model.url, "SCRIPTED_KEY": "dummy"}}
+
+
+WISHES: dict[str, Callable[[CliHouse, Model], Wish]] = {
+    "claude": _claude, "codex": _codex, "gemini": _gemini, "opencode": _opencode
+}  # fmt: skip
+"""What a request, or an agent, says so that its CLI asks that model."""
+
+
+def ask_with(
+    provider: str, house: CliHouse, server: Server, of: Model, prompt: str = "Audit this repo", /, **wish: Any
+) -> str:
+    """Have that CLI asked; returns the id of the execution. `wish`: what else its request says."""
+    usual = WISHES[provider](house, of)
+    said: Wish = usual | wish | {"env": usual["env"] | wish.get("env", {})}
+    return house.ask(server, provider, prompt, **said)
+
+
+claude: Ask
+claude, codex, gemini, opencode = (partial(ask_with, each) for each in WISHES)
+ASKING: dict[str, Ask] = {"claude": claude, "codex": codex, "gemini": gemini, "opencode": opencode}
 
 
 def configured(path: Path, content: Any) -> None:
@@ -84,6 +103,3 @@ def configured(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         path.write_text(content if isinstance(content, str) else json.dumps(content))
-
-
-ASKING: dict[str, Ask] = {"claude": claude, "codex": codex, "gemini": gemini, "opencode": opencode}
