@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,10 +214,10 @@ async def test_a_card_of_two_servers_keeps_its_worktree_and_its_work(
             assert card["commit"] == git(shop, "rev-parse", card["branch"])
             assert text(card["worktree"], "notes.txt").splitlines()[-2:] == ["/implement", "/review"]
             assert git(shop, "rev-list", "--count", f"main..{card['branch']}") == "2"
-        for card in cards:
-            await second.http.delete(f"/cards/{card}")
-        for card in cards:
-            await until(lambda card=card: has_none(first, card))  # type: ignore[misc]
+        for number in cards:
+            await second.http.delete(f"/cards/{number}")
+        for number in cards:
+            await until(partial(has_none, first, number))
     assert standing(shop) == before
 
 
