@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from conselho import errors
+from conselho.cards import media
 from conselho.cards.schemas import ShownCard
 from conselho.executions import answers
 from conselho.server import app, contract
@@ -27,6 +28,7 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{method.upper()} {path}", operation
 
 
+FILES = (media.TEXT, *media.IMAGES)  # of cards
 DOORS = dict(operations())
 
 
@@ -44,7 +46,7 @@ def test_every_door_says_what_it_does_and_what_it_answers(door: str) -> None:
     assert operation["operationId"].isidentifier()
     (good,) = [told for status, told in operation["responses"].items() if status.startswith("2")]
     for media_type, content in good.get("content", {}).items():
-        assert media_type in {"application/json", "text/event-stream"}
+        assert media_type in {"application/json", "text/event-stream", *FILES}
         assert content["schema"], "an answer without a shape"
 
 

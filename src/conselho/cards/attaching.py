@@ -29,7 +29,7 @@ from conselho.events import log as events
 _log = logging.getLogger(__name__)
 
 PIECE_BYTES = 256 * 1024  # written at once: a thread for each few packets would cost more than the writing
-LEFT_AFTER = timedelta(hours=1)  # far longer than any file takes from its directory to its row
+LEFT_AFTER = timedelta(days=7)  # who restores an older database, and then the newer one after all, has lost nothing
 AT_ONCE = 500  # files that are looked up in one read
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -71,7 +71,7 @@ async def attach(
     try:
         made = await database.write(add, row.id, new, key)
     except errors.OutcomeUnknown:
-        raise  # it may have its row: if not, it is found in an hour
+        raise  # it may have its row: if not, it is found later
     except errors.ConselhoError:
         path.unlink(missing_ok=True)
         raise

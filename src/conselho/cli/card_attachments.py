@@ -64,16 +64,17 @@ def attachments(place: Place, card: str, *, as_json: bool) -> None:
 
 @click.command("detach", epilog=options.example("conselho cards detach 12 screen.png"))
 @card_numbers.argument
-@click.argument("name", metavar="NAME")
+@click.argument("attachment", metavar="NAME")
 @_JSON
 @options.place
-def detach(place: Place, card: str, name: str, *, as_json: bool) -> None:
+def detach(place: Place, card: str, attachment: str, *, as_json: bool) -> None:
     """Remove a file from a card, by its name or its id."""
     with _writer(place) as api:
         found = api.get(named.card_path(card, "attachments"))["items"]
-        one = next((each for each in found if name in {each["name"], each["id"]}), None)
+        one = next((each for each in found if attachment in {each["name"], each["id"]}), None)
         if one is None:
-            raise errors.NotFound(f"card {card} has no file {name[:50]!r}: see `conselho cards attachments {card}`")
+            sentence = f"card {card} has no file {attachment[:50]!r}: see `conselho cards attachments {card}`"
+            raise errors.NotFound(sentence)
         api.delete(named.card_path(card, "attachments", one["id"]))
     print(json.dumps(one, ensure_ascii=False) if as_json else f"removed {terminal.one_line(one['name'])}")
 
