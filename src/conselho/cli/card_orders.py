@@ -61,7 +61,7 @@ def order(command: Command) -> click.Command:
     @click.option(
         "--timeout", "timeout_seconds", type=Duration(), metavar="S", help="End it after 90, 90s, 5m, 2h, 7d."
     )
-    @click.option("--detach", is_flag=True, help="Do not wait: print the id.")
+    @click.option("--detach", is_flag=True, help="Do not wait: print one line, whose last word is the id.")
     @click.option("--json", "as_json", is_flag=True, help="Print log lines, then the execution, as JSON.")
     @options.place
     def give(place: Place, card: str, *, message: str | None, detach: bool, as_json: bool, **asked: Any) -> int:

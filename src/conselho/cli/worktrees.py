@@ -60,8 +60,9 @@ def list_(place: Place, project: str, *, limit: int, after: str | None, as_json:
 @command.command("remove", epilog=options.example("conselho projects worktrees remove shop 12-typo"))
 @_PROJECT
 @click.argument("worktree", metavar="NAME")
+@_JSON
 @options.place
-def remove(place: Place, project: str, *, worktree: str) -> None:
+def remove(place: Place, project: str, *, worktree: str, as_json: bool) -> None:
     """Remove a worktree in which everything is committed. Its branch stays; its card gets it anew when it needs it."""
     from conselho.cli import client  # noqa: PLC0415 - httpx is slow to import, and help needs none
 
@@ -70,7 +71,7 @@ def remove(place: Place, project: str, *, worktree: str) -> None:
         raise errors.NotFound(f"there is no worktree {worktree[:60]!r}: {listed}")
     with client.writer(place.settings()) as api:
         api.delete(named.project_path(project, "worktrees", quote(worktree, safe="")))
-    print(f"removed {worktree}")
+    print(json.dumps({"name": worktree}, ensure_ascii=False) if as_json else f"removed {worktree}")
 
 
 def _leads_elsewhere(worktree: str) -> bool:
