@@ -96,7 +96,7 @@ def _settled(api: "Api", name: str) -> Card | None:
             messages = terminal.messages()
             messages.say(f"what it did is still being kept: look with `conselho cards show {name}`")
             return None
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)  # the log says when a run has ended, and not when its work is kept
 
 
 def _say(api: "Api", card: Card, command: Command) -> None:
