@@ -72,7 +72,7 @@ def seen(model: Model, turn: int) -> str:
 
 def prepare(house: CliHouse, server: Server) -> tuple[Path, Path]:
     """A card with a text and a picture; returns where they lie."""
-    seeing = copy.deepcopy(OPENCODE_CONFIGURATION)
+    seeing: dict[str, Any] = copy.deepcopy(OPENCODE_CONFIGURATION)
     seeing["provider"]["scripted"]["models"]["small"]["modalities"] = {"input": ["text", "image"], "output": ["text"]}
     configured(house.home / ".config" / "opencode" / "opencode.json", seeing)
     posted(server, "/projects", {"path": str(house.repo)})

@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 
 
 def check(*headers: tuple[str, str], path: str = DOOR, method: str = "POST") -> None:
-    guard.check(scope(method, *headers) | {"path": path})
+    guard.check({**scope(method, *headers), "path": path})
 
 
 @pytest.mark.parametrize("media_type", [BYTES, "image/png", "image/jpeg", "image/gif", "image/webp", JSON])
