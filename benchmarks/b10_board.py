@@ -46,8 +46,8 @@ LINES = 100  # of its log
 HELD_UNTIL = datetime(2100, 1, 1, tzinfo=UTC)  # nobody rescues what is to stay active
 _SPREAD = (0.3, 0.05, 0.05, 0.05, 0.05, 0.2, 0.25, 0.05)  # over the columns: much has been done, and put away
 _MISSED = (
-    "Some 350 cards are read with all that belongs to them, and made into JSON.",
-    "Fewer cards of each column at first; JSON of a card kept where it has not changed.",
+    "Some 350 cards with all that belongs to them are some 3,000 objects: Python's collector comes by again and again.",
+    "Have the collector leave alone what is there after the start (`gc.freeze`); fewer cards of each column at first.",
 )
 
 
