@@ -25,7 +25,7 @@ def test_it_only_reads_and_asks_nobody_by_default() -> None:
     assert found.argv[-1] == "-", "the prompt is on stdin"
     assert {"--json", "--skip-git-repo-check", "--cd=/repo", "--sandbox=read-only", "--ignore-rules"} <= set(found.argv)
     assert settings_of(found) == [
-        'projects."/repo".trust_level="untrusted"',
+        'projects={"/repo" = {trust_level = "untrusted"}, "/" = {trust_level = "untrusted"}}',
         'approval_policy="never"',
         "analytics.enabled=false",
         "features.plugins=false",

@@ -13,6 +13,7 @@ What is surprising (0.169.0, each seen):
 
 import json
 import uuid
+from pathlib import PurePosixPath
 
 from conselho import errors
 from conselho.providers import arguments, codex_end, codex_lines
@@ -35,6 +36,7 @@ ALLOWED = {
 }
 EXTRA_ARGS = {"--image": True, "-i": True, "--local-provider": True, "--oss": False, "--strict-config": False}
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")  # what is shown to the model; all else its sandbox lets it read
+_UNTRUSTED = '{trust_level = "untrusted"}'
 ARGUMENT_BYTES_MAX = 128 * 1024 - 64  # of one argument, which Linux limits; the name of its setting aside
 
 
@@ -62,7 +64,7 @@ class Codex:
         argv += ["--json", "--skip-git-repo-check", f"--cd={task.cwd}"]
         argv += [f"--sandbox={SANDBOXES[options.permission_mode]}", *([] if is_full else ["--ignore-rules"])]
         if not is_full:  # what a project may have started is trusted by who looks on
-            argv += ["-c", f'projects.{_quoted(task.cwd)}.trust_level="untrusted"']
+            argv += ["-c", _untrusted(task.cwd)]
         if task.tmpdir:  # in each place that commands may write its sandbox leaves an empty .git, .agents and .codex
             argv += ["-c", "sandbox_workspace_write.exclude_slash_tmp=true"]
         for setting in _settings(options):
@@ -100,6 +102,15 @@ def _thread(session: str) -> str:
         return str(uuid.UUID(session))
     except ValueError:
         raise errors.Invalid(f"{session[:50]!r} is no session of Codex CLI, whose names are UUIDs") from None
+
+
+def _untrusted(cwd: str) -> str:
+    """That no project there is trusted, nor one around it: each directory on the way has a configuration of its own.
+
+    As one table: Codex takes `-c` apart at each dot, also within quotes, and a path may have some.
+    """
+    places = (cwd, *map(str, PurePosixPath(cwd).parents))
+    return f"projects={{{', '.join(f'{_quoted(each)} = {_UNTRUSTED}' for each in places)}}}"
 
 
 def _settings(options: Options) -> list[str]:
