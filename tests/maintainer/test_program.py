@@ -17,7 +17,7 @@ def test_the_command_comes_from_the_argument_or_from_the_card(tmp_path: Path, co
     by_argument = maintain(tmp_path, command, environment={"CONSELHO_COMMAND": "/own"})
     by_card = maintain(tmp_path, environment={"CONSELHO_COMMAND": f"/{command}"})
     assert by_argument.lines == by_card.lines
-    assert by_argument.lines[0] == f"Maintainer · {command} · {tmp_path} · 1 file in no repository"
+    assert by_argument.lines[0] == f"Maintainer · {command} · 1 file in no repository"
     assert by_argument.severity == "success"
 
 

@@ -131,7 +131,7 @@ def _done(options: argparse.Namespace, report: Report) -> str:
         "review": lambda here, told: review.review(here, base, told),
     }
     where = "in a repository" if opened.git else "in no repository"
-    report.say(f"{start.TITLE} · {command} · {shown(opened.here)} · {counted(len(opened.files.files), 'file')} {where}")
+    report.say(f"{start.TITLE} · {command} · {counted(len(opened.files.files), 'file')} {where}")
     return commands[command](opened, report)
 
 
