@@ -7,7 +7,8 @@ from pathlib import Path
 from conselho.providers.codex import Codex
 from conselho.providers.options import Options
 from tests.agent_clis import mcp_server
-from tests.agent_clis.test_codex import CONFIG, shell
+from tests.agent_clis.asking import CODEX_CONFIG
+from tests.agent_clis.test_codex import shell
 from tests.scripted_model.recording import LAST, Cli, Prepare, Recording, always
 
 PATCH = "apply_patch <<'END'\n*** Begin Patch\n*** Add File: a.txt\n+b\n*** End Patch\nEND"
@@ -20,7 +21,7 @@ def configured(more: str = "") -> Prepare:
     """The usual configuration, with more behind it."""
 
     def prepare(home: Path, url: str) -> Mapping[str, str]:
-        write(home, CONFIG.format(url=url) + more)
+        write(home, CODEX_CONFIG.format(url=url) + more)
         return {"SCRIPTED_KEY": "dummy"}
 
     return prepare
@@ -28,7 +29,7 @@ def configured(more: str = "") -> Prepare:
 
 def without_key(home: Path, url: str) -> Mapping[str, str]:
     """As it is where nobody signed in."""
-    write(home, CONFIG.format(url=url))
+    write(home, CODEX_CONFIG.format(url=url))
     return {}
 
 

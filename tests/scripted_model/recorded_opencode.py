@@ -7,13 +7,14 @@ from typing import Any
 
 from conselho.providers.opencode import AGENT, OpenCode
 from conselho.providers.options import Options
-from tests.agent_clis.test_opencode import CONFIGURATION, MODEL, call, shell, write
+from tests.agent_clis.asking import OPENCODE_CONFIGURATION, OPENCODE_MODEL
+from tests.agent_clis.test_opencode import call, shell, write
 from tests.scripted_model.recording import PLACE, Cli, Recording
 
 
 def configured(home: Path, url: str) -> Mapping[str, str]:
     """A user's configuration, with the scripted model as its provider."""
-    write(home / ".config" / "opencode" / "opencode.json", CONFIGURATION)
+    write(home / ".config" / "opencode" / "opencode.json", OPENCODE_CONFIGURATION)
     return {"SCRIPTED_URL": url, "SCRIPTED_KEY": "dummy"}
 
 
@@ -33,7 +34,7 @@ ASKING = {
 LIMIT = "Rate limit reached. Please try again in 20s."
 RECORDINGS = {
     "tools": Recording(
-        model=MODEL,
+        model=OPENCODE_MODEL,
         turns=[
             [{"think": "First I look around."}, {"say": "Let me read it."}, LOOK],
             shell("rm -rf build"),
@@ -41,24 +42,27 @@ RECORDINGS = {
         ],
         options=EDIT,
     ),
-    "empty": Recording(model=MODEL, turns=[{"say": ""}]),
-    "loop": Recording(model=MODEL, turns=[[AGAIN, AGAIN, AGAIN, AGAIN]], options=EDIT),
-    "permission-asked": Recording(model=MODEL, turns=[shell("echo 1"), {"say": "never"}], env=ASKING),
-    "refused-key": Recording(model=MODEL, turns=[refused(status=401, message="Incorrect API key provided: dummy.")]),
-    "rate-limit": Recording(model=MODEL, turns=[refused(status=429, message=LIMIT, headers=AT_ONCE)]),
+    "empty": Recording(model=OPENCODE_MODEL, turns=[{"say": ""}]),
+    "loop": Recording(model=OPENCODE_MODEL, turns=[[AGAIN, AGAIN, AGAIN, AGAIN]], options=EDIT),
+    "permission-asked": Recording(model=OPENCODE_MODEL, turns=[shell("echo 1"), {"say": "never"}], env=ASKING),
+    "refused-key": Recording(
+        model=OPENCODE_MODEL, turns=[refused(status=401, message="Incorrect API key provided: dummy.")]
+    ),
+    "rate-limit": Recording(model=OPENCODE_MODEL, turns=[refused(status=429, message=LIMIT, headers=AT_ONCE)]),
     "retried": Recording(
-        model=MODEL, turns=[refused(1, status=429, message="Slow down.", headers=AT_ONCE), {"say": "Done"}]
+        model=OPENCODE_MODEL, turns=[refused(1, status=429, message="Slow down.", headers=AT_ONCE), {"say": "Done"}]
     ),
     "dropped": Recording(
-        model=MODEL, turns=[[{"say": "Half an answer that goes on"}, {"drop": True}], {"say": "Whole."}]
+        model=OPENCODE_MODEL, turns=[[{"say": "Half an answer that goes on"}, {"drop": True}], {"say": "Whole."}]
     ),
     "too-long": Recording(
-        model=MODEL, turns=[refused(status=400, message="This model's maximum context length is 128000 tokens.")]
+        model=OPENCODE_MODEL,
+        turns=[refused(status=400, message="This model's maximum context length is 128000 tokens.")],
     ),
     "unknown-model": Recording(model="scripted/large"),
-    "unknown-session": Recording(model=MODEL, session="ses_dfe4fafa1ffeRORxtNViAmpUkZ"),
+    "unknown-session": Recording(model=OPENCODE_MODEL, session="ses_dfe4fafa1ffeRORxtNViAmpUkZ"),
     "killed": Recording(
-        model=MODEL, turns=[[{"say": "Waiting."}, shell("sleep 60")]], options=FULL, stop_at="Waiting."
+        model=OPENCODE_MODEL, turns=[[{"say": "Waiting."}, shell("sleep 60")]], options=FULL, stop_at="Waiting."
     ),
 }
 
