@@ -25,3 +25,11 @@ def settings(data_dir: Path, database_url: str) -> Settings:
 def shop(tmp_path: Path) -> Path:
     """A user's repository."""
     return make_repository(tmp_path / "shop")
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A directory that is no repository."""
+    made = tmp_path / "plain"
+    made.mkdir()
+    return made
