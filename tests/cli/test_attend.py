@@ -178,6 +178,12 @@ def test_a_terminal_gets_a_spinner_and_a_closing_line_in_colour(place: str, scri
     assert code == 0
 
 
+def test_no_letter_of_json_steers_a_terminal(place: str, script: Script) -> None:
+    script.texts = ["a\x9b2Jb\x1b[2J\u202ec"]
+    seen, _ = on_terminal("run", "--json", "--data-dir", place, "--", "x")
+    assert r"a\u009b2Jb\u001b[2J\u202ec" in seen
+
+
 def test_no_color_leaves_a_terminal_without_colour(place: str, script: Script) -> None:
     script.texts = ["\x1b[31mred\x1b[0m"]
     seen, _ = on_terminal("run", "--data-dir", place, "--", "x", NO_COLOR="1")

@@ -27,6 +27,11 @@ _LAST = 2  # the highest descriptor of the three
 _TO_ASCII = "conselho.ascii"
 # One letter for one, so that columns stay columns.
 _ASCII = str.maketrans("✓▲✗·…−⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "+!x-~-|/-\\|/-\\|/")
+# C1, which some terminals obey as they do ESC, and what turns the direction of writing.
+_STEERING = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x80, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 class Unwritable(errors.ConselhoError):
@@ -71,12 +76,24 @@ class _Named(io.FileIO):
             raise Unwritable(self._called, error) from None
 
 
+class _Terminal(io.TextIOWrapper):
+    """Text for a terminal. Whatever writes it, no letter of it steers but those of ASCII, which its writer sees to.
+
+    JSON leaves them as they are: of it, what an agent printed is still part.
+    """
+
+    def write(self, text: str, /) -> int:
+        """As any text, with each such letter as JSON would escape it."""
+        return super().write(text if text.isascii() else text.translate(_STEERING))
+
+
 def _writing(descriptor: int, called: str, before: TextIO | None) -> TextIO:
     """What takes every text in the place of `before`, which was None where the caller had closed it."""
     raw = _Named(descriptor, called)
     is_terminal = raw.isatty()
     is_by_line = is_terminal or called == MESSAGES or getattr(before, "write_through", False)  # -u
-    return io.TextIOWrapper(
+    kind = _Terminal if is_terminal else io.TextIOWrapper
+    return kind(
         io.BufferedWriter(raw),
         encoding=before.encoding if before is not None and is_terminal else "utf-8",
         errors=_TO_ASCII if is_terminal else "replace",
