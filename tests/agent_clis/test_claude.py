@@ -131,6 +131,13 @@ def test_options_reach_the_cli(cli_house: CliHouse) -> None:
     assert 'Speak "like"\na \u00e9migr\u00e9.' in "".join(each["text"] for each in body["system"])
 
 
+def test_an_mcp_file_that_is_not_there_is_told(cli_house: CliHouse) -> None:
+    server, model = cli_house.serve(), cli_house.model([])
+    shown = server.end_of(ask(cli_house, server, model, options={"mcp_config": "/nowhere/mcp.json"}))
+    assert (shown["status"], shown["reason"]) == ("failed", "bad_input"), shown
+    assert shown["error"] == "there is no file /nowhere/mcp.json, which its options name"
+
+
 def test_turns_and_cost_have_their_limits(cli_house: CliHouse) -> None:
     server, model = cli_house.serve(), cli_house.model([shell("ls"), shell("ls"), shell("ls")])
     first = server.end_of(ask(cli_house, server, model, options={"max_turns": 1}))

@@ -103,7 +103,8 @@ def test_code_of_the_project_runs_only_where_it_is_trusted(cli_house: CliHouse) 
     taken = cli_house.scratch / "taken"
     plugin.write_text(f'import {{ writeFileSync }} from "fs"; writeFileSync("{taken}", ""); export default {{}}')
     (cli_house.repo / "deep" / ".git").mkdir(parents=True)  # no repository, and no end of the way up
-    server, model = cli_house.serve(), cli_house.model([{"say": "Done"}, {"say": "Done"}])
+    turns = [shell(f'until [ -e "{taken}" ]; do sleep 0.1; done'), {"say": "Done"}]  # it is run beside the conversation
+    server, model = cli_house.serve(), cli_house.model(turns)
     for mode, place in (("plan", cli_house.repo), ("edit", cli_house.repo / "deep")):
         shown = server.end_of(ask(cli_house, server, model, cwd=str(place), options={"permission_mode": mode}))
         assert (shown["status"], shown["reason"]) == ("failed", "permission_needed"), shown

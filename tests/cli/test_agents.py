@@ -367,7 +367,7 @@ def test_another_provider_takes_nothing_of_the_one_before(shared_house: House) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("agents", "add", "x", "--provider", "codex", "--", "true"), "takes no argv"),
+        (("agents", "add", "x", "--provider", "codex", "--", "true"), "put its arguments into --extra-arg"),
         (("agents", "add", "x", "--mode", "full", "--", "true"), "a command has no options"),
         (("agents", "add", "x", "--provider", "codex", "--max-turns", "0"), "'0' is no whole number from 1 to 10000"),
         (("agents", "add", "x", "--provider", "codex", "--max-cost", "0"), "'0' is no number above 0 and up to 10000"),

@@ -16,6 +16,7 @@ PROGRAM = Program(
     sign_in="run `talker login`, or set TALKER_KEY",
     keys=("TALKER_KEY",),
     credentials=("~/.talker/key",),
+    hints=("~/.talker/config",),
 )
 
 

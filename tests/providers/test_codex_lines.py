@@ -30,9 +30,7 @@ def test_an_answer_is_told_with_its_thoughts_and_its_end() -> None:
     told, _ = replay("answer", 0)
     assert texts(told, "thinking") == ["Let me see."]
     assert texts(told, "text") == ["All is well.", "VERDICT: fine"]
-    assert texts(told, "result") == [
-        "done: 130 tokens in, 30 tokens of them cached, 20 tokens out, in this thread so far"
-    ]
+    assert texts(told, "result") == ["Done: 130 tokens in, 20 out, in this session so far"]
     assert [each.kind for each in told if each.speaks] == ["text"]
 
 

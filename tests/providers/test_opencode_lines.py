@@ -36,7 +36,7 @@ def test_a_recorded_run_is_a_conversation() -> None:
         ("tool_result", "The user has specified a rule which prev"),
         ("warning", "denied: bash: rm -rf build"),
         ("text", "It is fine."),
-        ("result", "ended (stop): turn 3, 390 tokens in, 60 "),
+        ("result", "Done after 3 turns: 390 tokens in, 60 ou"),
     ]
     assert [each.kind for each in told if each.speaks] == ["text", "text"]
 

@@ -51,6 +51,14 @@ def test_a_key_or_a_file_signs_it_in(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert look().seen_by == "TALKER_KEY"
 
 
+def test_a_file_that_may_hold_a_key_is_named(tmp_path: Path) -> None:
+    install(tmp_path)
+    (tmp_path / ".talker").mkdir()
+    (tmp_path / ".talker/config").write_text("x", encoding="ascii")
+    found = look()
+    assert (found.signed_in, found.seen_by, found.advice) == ("unknown", "~/.talker/config", None)
+
+
 def test_elsewhere_than_on_linux_a_chain_of_keys_may_hold_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path)
     monkeypatch.setattr("sys.platform", "darwin")

@@ -57,7 +57,7 @@ async def test_it_goes_back_to_the_queue_once_and_succeeds_without_the_session(
     lines = said(database, first.id)
     assert lines[1:3] == [
         "session old is not known any more",
-        f"run {EARLIER} has no session that could go on: a new one is begun",
+        f"run {EARLIER} has no session that talker could take up, and another CLI's cannot be: a new one is begun",
     ]
     assert (row.log_lines, len(lines)) == (4, 4)
     assert events(database) == ["queued", "claimed", "started", "requeued", "claimed", "started", "finished"]
@@ -168,7 +168,7 @@ async def test_what_is_full_and_what_has_no_session_is_said_first(
     )
     await run.begin()
     assert said(database, run.id) == [
-        f"run {EARLIER} has no session that could go on: a new one is begun",
+        f"run {EARLIER} has no session that talker could take up, and another CLI's cannot be: a new one is begun",
         "runs with all permissions: nothing is asked (full)",
         "hello",
     ]

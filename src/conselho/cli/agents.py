@@ -187,10 +187,10 @@ def try_(place: Place, slug: str, *, prompt: str | None, cwd: str | None, as_jso
     from conselho.cli import run  # noqa: PLC0415 - brings what help does not need
 
     settings = place.settings()
-    agent = run.defined(settings, slug)
+    agent, title = run.defined(settings, slug), None
     if prompt is None and agent["provider"] != "command":
-        prompt = CHECK_PROMPT
-    body = run.request(agent, prompt=prompt, cwd=cwd)
+        prompt, title = CHECK_PROMPT, f"Try {agent['slug']}"
+    body = run.request(agent, prompt=prompt, cwd=cwd, title=title)
     return run.start(settings, body, as_json=as_json)
 
 

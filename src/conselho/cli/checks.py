@@ -247,7 +247,8 @@ def _agent_clis() -> Iterator[Answer]:
         elif found.advice is not None:
             yield _warn(found.provider, f"{found.version or found.path}, does not look ready: {found.advice}")
         else:
-            seen = f"signed in by {found.seen_by}" if found.seen_by else "whether it is signed in cannot be seen"
+            by = "signed in by" if found.signed_in == "yes" else "may be signed in by"
+            seen = f"{by} {found.seen_by}" if found.seen_by else "whether it is signed in cannot be seen"
             yield _ok(found.provider, f"{found.version} at {found.path}, {seen}")
 
 

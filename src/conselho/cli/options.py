@@ -130,7 +130,8 @@ def by_their_names(more: Mapping[str, str] = {}) -> Iterator[None]:
 def _named(sentence: str, more: Mapping[str, str]) -> str:
     found = _FIELD.match(sentence)
     option = None if found is None else more.get(found[1], _OPTIONS.get(found[1]))
-    return sentence if found is None or option is None else option + sentence[found.end() :]
+    sentence = sentence if found is None or option is None else option + sentence[found.end() :]
+    return re.sub(r"options\.\w+", lambda field: more.get(field[0], field[0]), sentence)
 
 
 def example(*lines: str) -> str:

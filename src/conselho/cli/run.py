@@ -42,7 +42,10 @@ _PASSED_PREFIX = "LC_"
 )
 @click.option("--agent", metavar="NAME", help="Run this agent; what else is said here wins over its definition.")
 @click.option(
-    "--provider", metavar="P", type=click.Choice(options.PROVIDERS), help="How the run is spoken to (command)."
+    "--provider",
+    metavar="P",
+    type=click.Choice(options.PROVIDERS),
+    help=f"How the run is spoken to: {', '.join(options.PROVIDERS)} (command).",
 )
 @agent_options.fields
 @click.option(
@@ -70,7 +73,7 @@ _PASSED_PREFIX = "LC_"
 @click.option(
     "--priority", metavar="N", type=Number(-PRIORITY_MAX, PRIORITY_MAX), default=0, help="Higher ones start first (0)."
 )
-@click.option("--detach", is_flag=True, help="Do not wait: print the id.")
+@click.option("--detach", is_flag=True, help="Do not wait: print one line, whose last word is the id.")
 @click.option("--json", "as_json", is_flag=True, help="Print log lines, then the execution, as JSON.")
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)
 @options.place

@@ -138,6 +138,7 @@ class Program:
     sign_in: str  # the sentence that says how to sign in
     keys: tuple[str, ...]  # variables, one of which signs it in
     credentials: tuple[str, ...]  # files, one of which signs it in: beginning with ~/ or a variable (`$CODEX_HOME/`)
+    hints: tuple[str, ...] = ()  # files that may hold a key, among much else: alike
 
     @property
     def variables(self) -> tuple[str, ...]:

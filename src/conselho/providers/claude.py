@@ -32,6 +32,7 @@ PROGRAM = Program(
     sign_in="run `claude` in a terminal there and sign in with /login, or set ANTHROPIC_API_KEY for the agent",
     keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     credentials=("$CLAUDE_CONFIG_DIR/.credentials.json", "~/.claude/.credentials.json"),
+    hints=("$CLAUDE_CONFIG_DIR/settings.json", "~/.claude/settings.json"),
 )
 
 # What only reads, and what keeps a list of its own work.
@@ -102,7 +103,10 @@ class Claude:
             argv.append(f"--session-id={task.new_session}")
         notes = ("runs with all permissions: nothing is asked (full)",) if is_full else ()
         stdin = task.prompt.encode("utf-8")
-        return Invocation(argv=tuple(argv), env=env, stdin=stdin, files=files, has_scratch=True, notes=notes)
+        needed = () if options.mcp_config is None else (options.mcp_config,)  # else it ends, and says it to nobody
+        return Invocation(
+            argv=tuple(argv), env=env, stdin=stdin, files=files, has_scratch=True, notes=notes, needed=needed
+        )
 
     def begin(self) -> State:
         """Nothing was said yet."""

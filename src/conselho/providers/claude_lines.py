@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from conselho.providers import closing
 from conselho.providers.base import Output, Said
 from conselho.providers.claude_state import State
 from conselho.providers.speech import clipped, count_of, parsed, spoken, storable, text_of
@@ -209,10 +210,14 @@ def _result(event: dict[str, Any], at: datetime, state: State) -> Iterator[Said]
         yield Said("error", spoken(_block_text(each)), speaks=False)
     usage = state.usage
     is_bad = event.get("is_error") is True or event.get("subtype") != "success"
-    turns = f"{usage.turns:,} turn{'' if usage.turns == 1 else 's'}" if usage.turns is not None else "its turns"
-    cost = "unknown cost" if usage.cost_usd is None else f"${usage.cost_usd:.4f}"
-    tokens = f"{usage.input_tokens or 0:,} tokens in, {usage.output_tokens or 0:,} out"
-    yield Said("result", (f"{'Failed' if is_bad else 'Done'} after {turns}: {tokens}, {cost}",), speaks=False)
+    told = closing.line(
+        is_good=not is_bad,
+        turns=usage.turns,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+    )
+    yield Said("result", (told,), speaks=False)
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,8 @@ What is surprising (0.169.0, each seen):
   sandbox, in read-only mode as well. So rules are left out unless the mode is `full`.
 - Where nobody may be asked, a tool of an MCP server is run if it says of itself that it only reads; in `full` each is.
 - `resume` with a name that is no UUID begins a new thread, without a word.
-- A resumed thread keeps the system prompt it began with.
+- A resumed thread keeps the system prompt it began with. What is to be added to the CLI's own it takes from no file:
+  `model_instructions_file` replaces that, and a profile must lie in the user's own CODEX_HOME. So `ps` shows it.
 - When it starts it looks for plugins on the network, whatever is asked of it, and may leave the search behind when it
   ends. So there are none unless they are allowed.
 - It is a program of node that starts another one and waits for it: killing the first leaves the second at work.
@@ -51,6 +52,7 @@ class Codex:
         sign_in=codex_end.SIGN_IN,
         keys=("CODEX_API_KEY",),
         credentials=("~/.codex/auth.json", "$CODEX_HOME/auth.json"),
+        hints=("~/.codex/config.toml", "$CODEX_HOME/config.toml"),
     )
 
     def invocation(self, task: Task) -> Invocation:

@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from conselho.providers import codex_items
+from conselho.providers import closing, codex_items
 from conselho.providers.base import Output, Said
 from conselho.providers.codex_state import Reading
 from conselho.providers.speech import count_of, parsed, spoken, text_of
@@ -122,12 +122,13 @@ def _failed(error: Any, at: datetime, state: Reading) -> Said:
 def _completed(usage: Any, state: Reading) -> Said:
     state.end = "completed"
     state.usage = usage if isinstance(usage, dict) else {}
-    told = [
-        f"{count:,} tokens {what}"
-        for name, what in (("input_tokens", "in"), ("cached_input_tokens", "of them cached"), ("output_tokens", "out"))
-        if (count := count_of(state.usage.get(name))) is not None
-    ]
-    return Said("result", (f"done: {', '.join(told)}, in this thread so far" if told else "done",), speaks=False)
+    told = closing.line(
+        is_good=True,
+        input_tokens=count_of(state.usage.get("input_tokens")),
+        output_tokens=count_of(state.usage.get("output_tokens")),
+        counts_session=True,
+    )
+    return Said("result", (told,), speaks=False)
 
 
 def _uuid(thread: str) -> str | None:

@@ -69,6 +69,7 @@ class Gemini:
             "~/.gemini/gemini-credentials.json",
             "$GEMINI_CLI_HOME/.gemini/oauth_creds.json",
         ),
+        hints=("~/.gemini/.env", "~/.env", "~/.gemini/settings.json"),
     )
 
     def invocation(self, task: Task) -> Invocation:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from conselho.providers import closing
 from conselho.providers.base import Output, Said
 from conselho.providers.gemini_message import Message
 from conselho.providers.speech import Calls, clipped, count_of, parsed, spoken, storable, text_of
@@ -184,11 +185,13 @@ def _result(status: str, event: dict[str, Any], at: datetime, state: Reading) ->
         said.append(Said("error", spoken(message) or (f"it ended with {status[:100]}",), speaks=False))
     stats = event.get("stats")
     stats = stats if isinstance(stats, dict) else {}
-    told = [f"{state.turns} turns"]
-    for name, what in (("tool_calls", "tool calls"), ("input_tokens", "tokens in"), ("output_tokens", "tokens out")):
-        if count_of(stats.get(name)) is not None:
-            told.append(f"{stats[name]:,} {what}")
-    return [*said, Said("result", (f"{'done' if status == 'success' else 'ended'}: {', '.join(told)}",), speaks=False)]
+    told = closing.line(
+        is_good=status == "success",
+        turns=state.turns or None,
+        input_tokens=count_of(stats.get("input_tokens")) or None,  # 0 where nothing was counted
+        output_tokens=count_of(stats.get("output_tokens")) or None,
+    )
+    return [*said, Said("result", (told,), speaks=False)]
 
 
 def _named(model: Any) -> str | None:

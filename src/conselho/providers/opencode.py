@@ -68,6 +68,7 @@ class OpenCode:
             "OPENCODE_API_KEY",
         ),
         credentials=("$XDG_DATA_HOME/opencode/auth.json", "~/.local/share/opencode/auth.json"),
+        hints=("~/.config/opencode/opencode.json", "~/.config/opencode/opencode.jsonc"),
     )  # fmt: skip
 
     def invocation(self, task: Task) -> Invocation:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conselho.providers import opencode_faults, speech
+from conselho.providers import closing, opencode_faults, speech
 from conselho.providers.base import Output, Said
 from conselho.providers.opencode_faults import Fault
 from conselho.providers.trouble import Trouble
@@ -129,13 +129,15 @@ def _step_finish(part: dict[str, Any], state: State) -> Iterator[Said]:
     state.open_steps.discard(_id(part))
     state.last_reason = _word(part.get("reason")) or None
     if state.last_reason != "tool-calls":
-        cost = f", ${state.cost_usd:.4f}" if state.cost_usd else ""
-        tokens_said = f"{state.input_tokens:,} tokens in, {state.output_tokens:,} out{cost}"
-        yield Said(
-            "result",
-            (f"ended ({state.last_reason or 'it does not say why'}): turn {state.turns}, {tokens_said}",),
-            speaks=False,
+        told = closing.line(
+            is_good=state.last_reason not in {None, "error"},
+            turns=state.turns,
+            input_tokens=state.input_tokens or None,
+            output_tokens=state.output_tokens or None,
+            cost_usd=state.cost_usd or None,
         )
+        why = "" if state.last_reason == "stop" else f" ({state.last_reason or 'it does not say why'})"
+        yield Said("result", (told + why,), speaks=False)
 
 
 def _text(part: dict[str, Any], state: State) -> Said:

@@ -75,4 +75,5 @@ def _conversation(row: Row[Any]) -> tuple[str, ...]:
     """What is to be known where a conversation should go on, and cannot."""
     if row.continue_from is None or row.resume is not None:
         return ()
-    return (f"run {row.continue_from} has no session that could go on: a new one is begun",)
+    whose = f"that {row.provider} could take up, and another CLI's cannot be"
+    return (f"run {row.continue_from} has no session {whose}: a new one is begun",)

@@ -94,17 +94,18 @@ def _signed_in(program: Program) -> tuple[SignedIn, str | None]:
     for name in program.keys:
         if os.environ.get(name):
             return "yes", name
-    for name in program.credentials:
-        place = os.path.expanduser(os.path.expandvars(name))  # noqa: PTH111 - a variable comes first
-        if place.startswith("/") and _is_file(place):
-            return "yes", name
+    if (seen := next(filter(_is_file, program.credentials), None)) is not None:
+        return "yes", seen
+    if (seen := next(filter(_is_file, program.hints), None)) is not None:
+        return "unknown", seen
     # Elsewhere than on Linux credentials may lie in a chain of keys, which is not for us to open.
     return ("no", None) if sys.platform == "linux" else ("unknown", None)
 
 
-def _is_file(place: str) -> bool:
+def _is_file(name: str) -> bool:
+    place = os.path.expanduser(os.path.expandvars(name))  # noqa: PTH111 - a variable comes first
     try:
-        return os.path.getsize(place) > 0  # noqa: PTH202 - the same
+        return place.startswith("/") and os.path.getsize(place) > 0  # noqa: PTH202 - the same
     except OSError:
         return False
 
