@@ -6,6 +6,7 @@ agents run on - the next server finds them - unless a second signal ends them as
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -121,6 +122,7 @@ async def _listen(
     me: Holder = app.state.me
 
     def begin() -> None:
+        gc.freeze()  # what is there now stays: to look through all of it again and again stops every answer for a while
         listening_now()
         if me.kind == "serve":
             systemd.notify(systemd.READY)
