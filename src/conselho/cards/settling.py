@@ -133,6 +133,9 @@ def _work(row: Row[Any]) -> Came:
     except OSError as error:
         _log.warning("the work of card %s is not settled as it should be: %s", row.number, error)
         return dataclasses.replace(came, note=f"{worktree} cannot be looked at: {error.strerror or error}")
+    except Exception:  # noqa: BLE001 - else one worktree would keep its card, and a place here, for ever
+        _log.exception("the work of card %s is not settled as it should be", row.number)
+        return dataclasses.replace(came, note=f"{worktree} could not be settled: the server's log says why")
 
 
 def _message(row: Row[Any]) -> str:
