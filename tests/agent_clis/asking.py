@@ -87,9 +87,13 @@ WISHES: dict[str, Callable[[CliHouse, Model], Wish]] = {
 def ask_with(
     provider: str, house: CliHouse, server: Server, of: Model, prompt: str = "Audit this repo", /, **wish: Any
 ) -> str:
-    """Have that CLI asked; returns the id of the execution. `wish`: what else its request says."""
+    """Have that CLI asked; returns the id of the execution.
+
+    `wish`: what else its request says; with `env` None it has none at all.
+    """
     usual = WISHES[provider](house, of)
-    said: Wish = usual | wish | {"env": usual["env"] | wish.get("env", {})}
+    own = wish.get("env", {})
+    said: Wish = usual | wish | {"env": {} if own is None else usual["env"] | own}
     return house.ask(server, provider, prompt, **said)
 
 

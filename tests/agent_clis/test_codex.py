@@ -158,7 +158,7 @@ def test_a_refused_key_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
 
 def test_no_key_at_all_is_told_with_how_to_sign_in(cli_house: CliHouse) -> None:
     server, model = cli_house.serve(), cli_house.model([])
-    shown = server.end_of(ask(cli_house, server, model, env={}))
+    shown = server.end_of(ask(cli_house, server, model, env=None))
     assert (shown["status"], shown["reason"]) == ("failed", "auth_failed"), shown
     assert "sign in" in shown["error"]
 

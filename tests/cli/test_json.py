@@ -110,7 +110,7 @@ def test_what_is_here_is_told_as_the_reference_shows(house: House, command: str)
 
 def test_a_demo_is_told_as_the_reference_shows(house: House) -> None:
     found = told(house, "demo", "--once", "--repo", str(ROOT))
-    assert shape(found | {"executions": [], "councilors": []}) == shown("conselho demo")
+    assert shape(found | {"executions": [], "councilors": [], "cards": []}) == shown("conselho demo")
     assert {execution["status"] for execution in found["executions"]} == {"succeeded"}
 
 
