@@ -61,7 +61,7 @@ async def show_board(
     database: Store,
     project: Annotated[str | None, Query(description="its slug or its id")] = None,
     column: Annotated[Column | None, Query(description="one column alone, also `archived`")] = None,
-    limit: Annotated[int, Query(ge=1, le=answers.COLUMN_CARDS_MAX, description="cards of each column")] = 50,
+    limit: Annotated[int, Query(ge=1, le=answers.COLUMN_CARDS_MAX, description="cards of each column")] = 25,
     after: Annotated[str | None, Query(max_length=100, description="`next` of that column")] = None,
 ) -> Response:
     """All columns with the first of their cards; of archived ones only how many there are."""
