@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from conselho.cards.columns import Column, Command
 from conselho.cards.commands import Order
 from conselho.db.session import Database
 from conselho.executions import queue
+from conselho.projects import places, turns, worktrees
+from tests.acceptance.waiting import PATIENCE_SECONDS, until
 from tests.agents.making import make_agent
 from tests.cards.making import (
     NOWHERE,
@@ -24,7 +27,9 @@ from tests.cards.making import (
     make_card,
     make_project,
     move,
+    one,
     open_runs,
+    run,
     runs_of,
 )
 
@@ -78,6 +83,28 @@ def test_a_card_that_was_changed_meanwhile_is_not_begun(database: Database, plai
         begin()
     assert refused.value.members["card"]["title"] == "Mend that"
     assert runs_of(database, card) == []
+
+
+def test_a_card_that_was_changed_while_git_was_at_it_is_looked_at_again(
+    database: Database, data_dir: Path, shop: Path
+) -> None:
+    project = make_project(database, shop)
+    make_agent(database)
+    card = make_card(database, title="Mend this")
+    worktree = places.home(data_dir, project) / worktrees.name("1", "Mend this")
+    with ThreadPoolExecutor(1) as other:
+        with turns.taken(worktree):
+            begun = other.submit(give, database, data_dir, card)
+            until(lambda: is_waited_for(worktree.with_name(f"{worktree.name}.lock")), "git's turn to be waited for")
+            change(database, card, priority=7)
+        execution = begun.result(PATIENCE_SECONDS)
+    assert (run(database, execution).rank, one(database, card).latest_execution_id) == (-7, execution)
+
+
+def is_waited_for(lock: Path) -> bool:
+    """Whether somebody waits for the lock on that file, as Linux tells."""
+    mark = f":{lock.stat().st_ino} "
+    return any("->" in line and mark in line for line in Path("/proc/locks").read_text().splitlines())
 
 
 def test_of_two_processes_that_command_one_card_the_second_is_told_of_the_first(database_url: str, plain: Path) -> None:

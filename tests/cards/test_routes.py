@@ -177,7 +177,7 @@ async def test_what_cannot_be_is_refused_and_names_the_field(settings: Settings,
         found = (await desk.http.get("/cards")).json()["items"]
         assert [(each["number"], each["version"]) for each in found] == [(1, 1)]
         assert problem(await desk.http.get("/cards/1/diff")) == (
-            404, "card 1 has changed nothing yet: no run of it has ended in a worktree"
+            404, "nothing is kept yet of what card 1 has changed: no run of it has ended in a worktree"
         )  # fmt: skip
         assert problem(await desk.http.get("/cards/1/diff", params={"now": True}))[0] == 404
 

@@ -254,6 +254,7 @@ def test_a_run_that_left_for_another_branch_is_noted_and_nothing_is_lost(
     settle(database, card)
     found = shown(database, card)
     assert "not on conselho/1-mend-the-door: nothing was committed" in found["note"]
+    assert found["changes"]["files"] > 0, "what it changed is compared all the same"
     assert (worktree / "new.txt").exists()
     assert git(shop, "rev-parse", found["branch"]) == found["base"]
 

@@ -46,6 +46,10 @@ _EARLIER = (
 _PROJECT = select(Project.__table__).where(Project.id == bindparam("project"))
 
 
+class ChangedMeanwhile(errors.Conflict):
+    """The card was changed between the look at it and the beginning: look again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What somebody wants done. `agent`: slug or id, None: as the card or its project says."""
@@ -157,7 +161,7 @@ def begin(
 
     `key`: the caller's name for it and its fingerprint; what was made under it before is the answer.
 
-    Raises: errors.Conflict where the card has changed since it was looked at; errors.Invalid.
+    Raises: ChangedMeanwhile; errors.Conflict; errors.Invalid.
     """
     if key is not None:
         made = queue.made_before(tx, *key)
@@ -166,7 +170,8 @@ def begin(
     card = queries.locked(tx, ready.card.id)
     if card.version != ready.card.version:
         _check_free(tx, card)
-        raise board.refused(tx, card, f"card {card.number} was changed meanwhile: give the command again")
+        told = board.refused(tx, card, f"card {card.number} was changed meanwhile: give the command again")
+        raise ChangedMeanwhile(told.sentence, **told.members)
     queue.enqueue(tx, request, execution_id, *(key or ()))
     values = {
         "branch": place.branch,

@@ -34,17 +34,28 @@ async def give(database: Database, data_dir: Path, name: str, order: Order, key:
             made = await database.read(queue.made_before, *named)
             if made is not None:
                 return made
-        ready = await database.read(commands.look, card.id, order)
-        try:
-            place = await asyncio.to_thread(commands.make_place, ready, data_dir)
-            request = await asyncio.to_thread(commands.compose, ready, place, data_dir)
-        except errors.Conflict as error:
-            await database.read(commands.look, card.id, order)  # another process was first, and has the branch
-            raise await database.read(_refused, card.id, error.sentence) from error
-        except OSError as error:
-            sentence = f"{ready.project.path} cannot be worked in: {error.strerror or error}"
-            raise await database.read(_refused, card.id, sentence) from error
-        return await database.write(commands.begin, ready, place, request, ids.new(), named)
+        for is_last in (False, False, True):
+            try:
+                return await _begun(database, data_dir, card.id, order, named)
+            except commands.ChangedMeanwhile:
+                if is_last:
+                    raise
+    raise AssertionError  # unreachable: the last try returns or raises
+
+
+async def _begun(database: Database, data_dir: Path, card_id: str, order: Order, named: tuple[str, str] | None) -> str:
+    """One try. Raises: commands.ChangedMeanwhile where somebody changed the card while git was at it."""
+    ready = await database.read(commands.look, card_id, order)
+    try:
+        place = await asyncio.to_thread(commands.make_place, ready, data_dir)
+        request = await asyncio.to_thread(commands.compose, ready, place, data_dir)
+    except errors.Conflict as error:
+        await database.read(commands.look, card_id, order)  # another process was first, and has the branch
+        raise await database.read(_refused, card_id, error.sentence) from error
+    except OSError as error:
+        sentence = f"{ready.project.path} cannot be worked in: {error.strerror or error}"
+        raise await database.read(_refused, card_id, sentence) from error
+    return await database.write(commands.begin, ready, place, request, ids.new(), named)
 
 
 def _refused(tx: Tx, card_id: str, sentence: str) -> errors.Conflict:

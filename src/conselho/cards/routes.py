@@ -168,7 +168,8 @@ async def diff(
     row = await database.read(queries.one, card)
     found = await _diff_now(database, row) if now else await database.read(answers.diff, row)
     if found is None:
-        raise errors.NotFound(f"card {row.number} has changed nothing yet: no run of it has ended in a worktree")
+        why = row.note or "no run of it has ended in a worktree"
+        raise errors.NotFound(f"nothing is kept yet of what card {row.number} has changed: {why}")
     return as_response(encode(found))
 
 

@@ -6,7 +6,6 @@ what succeeded is committed; what another run left lies in the worktree, where t
 """
 
 import asyncio
-import dataclasses
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,22 +119,35 @@ def _work(row: Row[Any]) -> Came:
     if row.worktree is None or row.path is None:
         return Came()
     project, worktree = Path(row.path), Path(row.worktree)
-    came = Came()
+    commit = note = difference = None
     try:
         with turns.taken(worktree):
-            if row.status == Status.SUCCEEDED:
-                made = worktrees.commit_all(project, worktree, row.branch, _message(row))
-                came = Came(made.head if made.head != row.base else None, _left(made))
-            return dataclasses.replace(came, difference=diffs.of_worktree(project, worktree, row.base))
+            commit, note = _committed(project, worktree, row)
+            difference = diffs.of_worktree(project, worktree, row.base)
     except errors.ConselhoError as error:
-        _log.warning("the work of card %s is not settled as it should be: %s", row.number, error.sentence)
-        return dataclasses.replace(came, note=error.sentence)
+        note = note or error.sentence
     except OSError as error:
-        _log.warning("the work of card %s is not settled as it should be: %s", row.number, error)
-        return dataclasses.replace(came, note=f"{worktree} cannot be looked at: {error.strerror or error}")
+        note = note or f"{worktree} cannot be looked at: {error.strerror or error}"
     except Exception:  # noqa: BLE001 - else one worktree would keep its card, and a place here, for ever
         _log.exception("the work of card %s is not settled as it should be", row.number)
-        return dataclasses.replace(came, note=f"{worktree} could not be settled: the server's log says why")
+        note = note or f"{worktree} could not be settled: the server's log says why"
+    if note is not None:
+        _log.warning("the work of card %s is not settled as it should be: %s", row.number, note)
+    return Came(commit, note, difference)
+
+
+def _committed(project: Path, worktree: Path, row: Row[Any]) -> tuple[str | None, str | None]:
+    """The last commit of a card's branch, if it has any of its own; and what is to be said of it.
+
+    What cannot be committed - the agent has left the branch, say - is compared all the same.
+    """
+    if row.status != Status.SUCCEEDED:
+        return None, None
+    try:
+        made = worktrees.commit_all(project, worktree, row.branch, _message(row))
+    except errors.ConselhoError as error:
+        return None, error.sentence
+    return (made.head if made.head != row.base else None), _left(made)
 
 
 def _message(row: Row[Any]) -> str:

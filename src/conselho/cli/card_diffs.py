@@ -14,6 +14,7 @@ from conselho.cli import card_numbers, card_views, named, options, terminal
 from conselho.cli.options import Place
 from conselho.cli.terminal import Screen
 
+REPLACED = "\ufffd"  # stands for what was no UTF-8
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _HEADINGS = ("diff --git ", "index ", "--- ", "+++ ", "old mode ", "new mode ", "new file mode ", "deleted file mode ")
 # All controls but the tab, and what turns the direction of writing or cannot be seen.
@@ -58,15 +59,27 @@ def print_patches(files: list[dict[str, Any]], out: Screen) -> None:
     """The patches, and what is said of those that are not whole: beside them, where a pipe gets them."""
     messages = terminal.messages()
     for each in files:
-        if each["patch"]:
-            is_content = False
-            for line in each["patch"].removesuffix("\n").split("\n"):
-                is_content = (is_content or line.startswith("@@")) and not line.startswith("diff --git ")
-                out.say(_shown(line, out, is_content=is_content))
-        else:
-            messages.say(f"{_path(each)}: {each['status']}, {_why_not_counted(each)}, not shown")
+        why_not = _why_not_shown(each, out)
+        if why_not is not None:
+            messages.say(f"{_path(each)}: {each['status']}, {why_not}, not shown")
+            continue
+        is_content = False
+        for line in each["patch"].removesuffix("\n").split("\n"):
+            is_content = (is_content or line.startswith("@@")) and not line.startswith("diff --git ")
+            out.say(_shown(line, out, is_content=is_content))
         if each["is_cut"]:
             messages.say(f"{_path(each)}: there is more of it than is kept; git shows it on the card's branch")
+
+
+def _why_not_shown(change: dict[str, Any], out: Screen) -> str | None:
+    """A pipe gets what git can apply, and nothing else: half a patch would spoil all others."""
+    if not change["patch"]:
+        return _why_not_counted(change)
+    if out.is_terminal:
+        return None
+    if change["is_cut"]:
+        return "too long to be kept whole"
+    return "not all of it UTF-8" if REPLACED in change["patch"] else None
 
 
 def visible(line: str) -> str:
