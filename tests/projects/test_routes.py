@@ -131,6 +131,16 @@ async def test_a_repository_around_the_data_directory_is_refused(settings: Setti
     async with served(settings) as desk:
         status, sentence = problem(await desk.http.post("/projects", json={"path": str(tmp_path)}))
         assert (status, "contains the data directory" in sentence) == (422, True)
+        (settings.data_dir / ".gitignore").write_text("*\n")
+        assert (await desk.http.post("/projects", json={"path": str(tmp_path)})).status_code == 201
+
+
+@on_a_loop
+async def test_the_inside_of_a_repository_is_no_project_beside_it(settings: Settings, tmp_path: Path) -> None:
+    shop = make_repository(tmp_path / "shop")
+    async with served(settings) as desk:
+        status, sentence = problem(await desk.http.post("/projects", json={"path": str(shop / ".git")}))
+        assert (status, f"the inside of the repository {shop}: name that" in sentence) == (422, True)
 
 
 @on_a_loop

@@ -29,6 +29,8 @@ def look(path: str, default_branch: str | None, data_dir: Path) -> Place:
     """
     real = _real(path)
     _check_apart(real, data_dir.resolve())
+    if real.name == ".git" and repositories.find(real.parent) is not None:
+        raise errors.Invalid(f"path: {real} is the inside of the repository {real.parent}: name that")
     git = repositories.find(real)
     if git is None:
         _check_plain(real, default_branch)
