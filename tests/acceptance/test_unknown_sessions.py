@@ -53,5 +53,5 @@ def test_it_is_begun_anew_once_and_its_log_goes_on(house: House, point: str) -> 
     assert [line["seq"] for line in lines] == list(range(1, ended["log_lines"] + 1))
     texts = [line["text"] for line in lines]
     assert sum("is not known any more" in text for text in texts) == 1
-    assert sum("has no session that could go on" in text for text in texts) == 1
+    assert sum("has no session that claude could take up" in text for text in texts) == 1
     until(lambda: not list((house.data_dir / "runs").iterdir()), "both run directories to be gone")
