@@ -110,8 +110,9 @@ def _tell_changes(api: "Api", card: dict[str, Any], out: terminal.Screen) -> Non
         return
     found = api.get(named.card_path(card["id"], "diff"))
     card_diffs.print_patches(found["files"][:FILES_SHOWN], out)
-    if found["files_total"] > FILES_SHOWN:
-        out.say(out.paint(f"and {found['files_total'] - FILES_SHOWN} more files", "dim"))
+    more = found["files_total"] - FILES_SHOWN
+    if more > 0:
+        out.say(out.paint(f"and {more:,} more {'file' if more == 1 else 'files'}", "dim"))
 
 
 def _project(api: "Api", root: Path) -> dict[str, Any]:
