@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from conselho.cards import answers, settling
 from conselho.cards.columns import Column, Command
+from conselho.cards.models import Card
 from conselho.db.session import Database
 from conselho.projects.diffs import Difference
 from tests.agents.making import make_agent
@@ -268,6 +270,19 @@ def test_a_project_whose_directory_is_gone_is_noted(
     settle(database, card)
     assert "is no git repository" in shown(database, card)["note"]
     assert shown(database, card)["is_settled"] is True
+
+
+def test_a_row_that_makes_no_sense_is_noted_and_keeps_no_other_card_waiting(
+    database: Database, data_dir: Path, card: str
+) -> None:
+    execution_id, worktree = worked(database, data_dir, card)
+    database.submit(lambda tx: tx.execute(update(Card).values(base=None))).result()
+    end(database, execution_id)
+    settle_all(database)
+    found = shown(database, card)
+    assert (found["is_settled"], found["changes"]) == (True, None)
+    assert "could not be settled: the server's log says why" in found["note"]
+    assert (worktree / "new.txt").exists()
 
 
 def test_a_repository_inside_is_not_committed_and_named(database: Database, data_dir: Path, card: str) -> None:
